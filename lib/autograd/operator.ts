@@ -1,0 +1,67 @@
+// How an operator joins the tape. lib/ops has one file an operator; each makes its rule here and calls `apply`.
+import type { Device } from '../tensor/device';
+import { Tensor } from '../tensor/tensor';
+import { record, recording, type SavedTensor } from './tape';
+
+export type AnyTensor = Tensor<any, any>;
+
+/** What a gradient may look at. */
+export interface GradientContext<A> {
+  readonly attrs: A;
+  /** What the forward saved, in its order. */
+  readonly saved: readonly AnyTensor[];
+  /** Whether the gradient towards input i is wanted; where not, return null for it and save the work. */
+  readonly needs: readonly boolean[];
+  readonly inputShapes: readonly (readonly number[])[];
+}
+
+export interface Rule<A = any> {
+  readonly name: string;
+  /**
+   * dL/dinput for each input, from dL/doutput. `null` where there is none or none is wanted. May return `dy` itself.
+   * A rule that is `null` belongs to an operator without a derivative.
+   */
+  readonly gradient: ((context: GradientContext<A>, dy: AnyTensor) => readonly (AnyTensor | null)[]) | null;
+}
+
+/** A rule, with its attributes' type. */
+export function rule<A>(name: string, gradient: Rule<A>['gradient']): Rule<A> {
+  return { name, gradient };
+}
+
+/** Throws unless every input is a live tensor and all are on one device, which it returns. */
+export function commonDevice(operator: string, inputs: readonly (AnyTensor | null)[]): Device {
+  let first: AnyTensor | undefined;
+  inputs.forEach((t, i) => {
+    if (t === null) return;
+    if (!(t instanceof Tensor))
+      throw new TypeError(`${operator}: input ${i} must be a Tensor, got ${t === undefined ? 'undefined' : typeof t}`);
+    const device = t.storage(operator).device;
+    if (first && device !== first.device)
+      throw new TypeError(
+        `${operator}: operands are on different devices: [${first.shape}] on ${first.device.name}, [${t.shape}] on ${device.name}; copy one with copyTo`,
+      );
+    first ??= t;
+  });
+  return first!.device;
+}
+
+/**
+ * Runs `forward` and, where a tape records, remembers the call. `forward` checks shapes, makes the output, launches, and calls
+ * `save` with what the gradient needs and nothing more.
+ */
+export function apply<A, T extends AnyTensor>(
+  rule: Rule<A>,
+  inputs: readonly (AnyTensor | null)[],
+  attrs: A,
+  forward: (device: Device, save: (...tensors: AnyTensor[]) => void) => T,
+): T {
+  const device = commonDevice(rule.name, inputs);
+  if (!recording()) return forward(device, () => {});
+  const saved: SavedTensor[] = [];
+  const output = forward(device, (...tensors) => {
+    for (const t of tensors) saved.push({ tensor: t, version: t.storage(rule.name).version });
+  });
+  record(rule, inputs, output, attrs, saved);
+  return output;
+}

@@ -1,0 +1,6 @@
+export { noGrad, type Tape, tape } from './autograd/tape';
+export * as ops from './ops';
+export { tensor } from './tensor/create';
+export { Device, device, devices, numThreads } from './tensor/device';
+export { type Scope, scope } from './tensor/scope';
+export { Tensor } from './tensor/tensor';

@@ -1,0 +1,88 @@
+// The typed face of the native addon: the only file that loads it.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { KernelParams } from './kernels';
+
+export type DType = 'f32' | 'i32' | 'u8';
+export type TypedArrayOf<D extends DType> = D extends 'f32' ? Float32Array : D extends 'i32' ? Int32Array : Uint8Array;
+export type AnyTypedArray = Float32Array | Int32Array | Uint8Array | Uint8ClampedArray;
+
+/** A piece of a device's memory. `native/napi/storage.cpp` */
+export interface NativeStorage {
+  dispose(): void;
+  read(): Promise<AnyTypedArray>;
+  readSync(): AnyTypedArray;
+  write(data: AnyTypedArray): void;
+  copyFrom(source: NativeStorage): void;
+}
+
+export interface NativeDevice {
+  readonly kind: 'cpu' | 'cuda' | 'sim';
+  readonly index: number;
+  readonly name: string;
+  readonly description: string;
+}
+
+export interface MemoryStats {
+  /** Bytes in live tensors. */
+  allocated: number;
+  /** Bytes taken from the system, cached ones included. */
+  reserved: number;
+  /** The largest `allocated` so far. */
+  peak: number;
+}
+
+interface Addon {
+  readonly operators: readonly string[];
+  readonly Storage: new (device: number, count: number, dtype: DType) => NativeStorage;
+  launch(
+    operator: number,
+    params: object,
+    inputs: readonly (NativeStorage | null)[],
+    outputs: readonly (NativeStorage | null)[],
+  ): void;
+  devices(): NativeDevice[];
+  memory(device: number): MemoryStats;
+  resetPeak(device: number): void;
+  releaseCached(device: number): number;
+  synchronize(device: number): Promise<void>;
+  peerAccess(device: number, other: number): 'same' | 'direct' | 'staged';
+  numThreads(n?: number): number;
+}
+
+function load(): Addon {
+  // CONVTAPE_ADDON names another build of the addon: one with sanitizers, say.
+  const path = process.env['CONVTAPE_ADDON'];
+  try {
+    if (path) return require(path) as Addon;
+    return (require('bindings') as (options: object) => Addon)({ bindings: 'convtape', module_root: packageRoot() });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    throw new Error(
+      `convtape: the native addon could not be loaded (${reason}). ` +
+        'In a clone of the repository run `npm run build`; in a project that depends on it run `npm rebuild convtape` (needs CMake and a C++17 compiler).',
+      { cause: error },
+    );
+  }
+}
+
+/** The folder of this package's package.json, from lib/ and from dist/ alike. */
+export function packageRoot(): string {
+  let folder = __dirname;
+  while (!existsSync(join(folder, 'package.json'))) folder = join(folder, '..');
+  return folder;
+}
+
+export const addon = load();
+
+const numbers = new Map(addon.operators.map((name, i) => [name, i]));
+
+/** Queues one kernel on the device of its operands. */
+export function launch<K extends keyof KernelParams>(
+  kernel: K,
+  params: KernelParams[K],
+  inputs: readonly (NativeStorage | null)[],
+  outputs: readonly (NativeStorage | null)[],
+): void {
+  addon.launch(numbers.get(kernel)!, params, inputs, outputs);
+}

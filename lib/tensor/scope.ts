@@ -1,0 +1,56 @@
+import type { Tensor } from './tensor';
+
+const stack: Scope[] = [];
+
+/** Frees every tensor made while it is the innermost scope, unless it was kept. Made by {@link scope}. */
+export class Scope implements Disposable {
+  readonly #made = new Set<Tensor<any, any>>();
+
+  /** @internal */
+  add(t: Tensor<any, any>): void {
+    this.#made.add(t);
+  }
+
+  /** Takes `t` (a tensor, or an array or record of tensors) out of this scope: it then belongs to the scope around, or to the caller. */
+  keep<T>(t: T): T {
+    if (isTensor(t)) {
+      if (this.#made.delete(t)) stack[stack.lastIndexOf(this) - 1]?.add(t);
+    } else if (t !== null && typeof t === 'object') {
+      for (const value of Object.values(t)) this.keep(value);
+    }
+    return t;
+  }
+
+  /** @internal Takes `t` out without handing it to the scope around. */
+  forget(t: Tensor<any, any>): void {
+    this.#made.delete(t);
+  }
+
+  [Symbol.dispose](): void {
+    const at = stack.lastIndexOf(this);
+    if (at >= 0) stack.splice(at, 1);
+    for (const t of this.#made) t.dispose();
+    this.#made.clear();
+  }
+}
+
+// Scope cannot import Tensor (which imports it), so it knows a tensor by what only tensors have.
+function isTensor(value: unknown): value is Tensor<any, any> {
+  return typeof value === 'object' && value !== null && 'dtype' in value && 'dispose' in value && 'device' in value;
+}
+
+/**
+ * `using s = scope()` frees, at the end of the block and on a throw too, every tensor made inside and not kept with `s.keep(t)`.
+ *
+ * Scopes nest as blocks do; they follow the call stack, so do not `await` inside one while other code makes tensors.
+ */
+export function scope(): Scope {
+  const s = new Scope();
+  stack.push(s);
+  return s;
+}
+
+/** @internal */
+export function innermostScope(): Scope | undefined {
+  return stack[stack.length - 1];
+}

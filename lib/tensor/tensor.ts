@@ -1,0 +1,138 @@
+import { inspect } from 'node:util';
+import type { AnyTypedArray, DType, TypedArrayOf } from '../native/addon';
+import type { Shape } from '../shape/shape';
+import type { Device } from './device';
+import { innermostScope } from './scope';
+import { Storage } from './storage';
+
+let nextId = 1;
+
+export type NestedArray = number | NestedArray[];
+
+/**
+ * An n-dimensional array on a device. `S` is the shape as a tuple, literal where it is known; `D` the element type.
+ * Work on it is queued and returns at once; only reading (`data`, `item`, `array`) waits.
+ */
+export class Tensor<out S extends Shape = Shape, out D extends DType = 'f32'> implements Disposable {
+  readonly shape: S;
+  readonly dtype: D;
+  /** @internal Identity on a tape: the same value, whoever holds it. */
+  readonly id: number = nextId++;
+  #storage: Storage | null;
+
+  /** @internal Use `tensor`, `zeros` and their like. */
+  constructor(storage: Storage, shape: S) {
+    this.#storage = storage;
+    this.shape = Object.freeze(shape.slice()) as unknown as S;
+    this.dtype = storage.dtype as D;
+    innermostScope()?.add(this as Tensor<any, any>);
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return this.shape.reduce((a, b) => a * b, 1);
+  }
+
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  get device(): Device {
+    return this.storage('device').device;
+  }
+
+  get disposed(): boolean {
+    return this.#storage === null;
+  }
+
+  /** @internal The memory; throws where the tensor has been disposed, naming the operator that wanted it. */
+  storage(operator: string): Storage {
+    if (this.#storage === null)
+      throw new Error(
+        `${operator}: the tensor [${this.shape.join(', ')}] has been disposed; keep it alive until its last use`,
+      );
+    return this.#storage;
+  }
+
+  /** A fresh typed array of the values, in row-major order. */
+  async data(): Promise<TypedArrayOf<D>> {
+    return (await this.storage('data').native.read()) as TypedArrayOf<D>;
+  }
+
+  /** As {@link data}, but blocks the event loop: for scripts and the REPL. */
+  dataSync(): TypedArrayOf<D> {
+    return this.storage('dataSync').native.readSync() as TypedArrayOf<D>;
+  }
+
+  /** The value of a tensor with one element. */
+  async item(): Promise<number> {
+    if (this.size !== 1) throw new RangeError(`item: needs a tensor with one element, got [${this.shape.join(', ')}]`);
+    return (await this.data())[0]!;
+  }
+
+  /** Nested arrays; a number for a scalar. */
+  async array(): Promise<NestedArray> {
+    return nest(await this.data(), this.shape);
+  }
+
+  /**
+   * Overwrites the values with those of a typed array, or of a tensor on any device, of the same size and element type.
+   * A tape that remembers the old values will refuse to give gradients.
+   */
+  copyFrom(source: AnyTypedArray | Tensor<Shape, D>): this {
+    const storage = this.storage('copyFrom');
+    if (source instanceof Tensor) storage.native.copyFrom(source.storage('copyFrom').native);
+    else storage.native.write(source);
+    storage.version++;
+    return this;
+  }
+
+  /** Frees the memory, unless a reshape or a tape still needs it. Harmless when done twice. */
+  dispose(): void {
+    this.#storage?.release();
+    this.#storage = null;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  toString(): string {
+    const where = this.#storage ? ` on ${this.#storage.device.name}` : ', disposed';
+    return `Tensor ${this.dtype} [${this.shape.join(', ')}]${where}`;
+  }
+
+  [inspect.custom](): string {
+    if (!this.#storage || this.size > 1000) return this.toString();
+    return `${this.toString()} ${inspect(nest(this.dataSync(), this.shape), { depth: 6 })}`;
+  }
+}
+
+function nest(data: ArrayLike<number>, shape: Shape): NestedArray {
+  const build = (axis: number, start: number, step: number): NestedArray => {
+    if (axis === shape.length) return data[start]!;
+    const inner = step / shape[axis]!;
+    return Array.from({ length: shape[axis]! }, (_, i) => build(axis + 1, start + i * inner, inner));
+  };
+  return build(
+    0,
+    0,
+    shape.reduce((a, b) => a * b, 1),
+  );
+}
+
+/** @internal A tensor whose values are not set yet. */
+export function empty<S extends Shape, D extends DType = 'f32'>(
+  shape: S,
+  device: Device,
+  dtype: D = 'f32' as D,
+): Tensor<S, D> {
+  return new Tensor<S, D>(
+    new Storage(
+      device,
+      shape.reduce((a, b) => a * b, 1),
+      dtype,
+    ),
+    shape,
+  );
+}

@@ -1,0 +1,190 @@
+#include "core/arena.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+
+#include "core/error.h"
+
+namespace convtape {
+namespace {
+
+constexpr size_t kAlign = 256;
+constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kSmallLimit = size_t{256} << 10;  // requests below go to the small heap
+constexpr size_t kHeadroom = size_t{192} << 20;    // left to the rest of the process
+
+size_t roundUp(size_t n, size_t to) { return (n + to - 1) / to * to; }
+
+// Reserves addresses only; pages arrive when first touched. Halves the wish where the system limits address space.
+char* reserve(size_t& capacity) {
+  for (; capacity >= kHugePage * 8; capacity /= 2) {
+    void* p = mmap(nullptr, capacity + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) continue;
+    char* aligned = reinterpret_cast<char*>(roundUp(reinterpret_cast<size_t>(p), kHugePage));
+    madvise(aligned, capacity, MADV_HUGEPAGE);
+    return aligned;
+  }
+  capacity = 0;
+  return nullptr;
+}
+
+long long readNumber(const char* path) {
+  std::ifstream in(path);
+  long long value = -1;
+  in >> value;
+  return in ? value : -1;
+}
+
+}  // namespace
+
+size_t availableMemory() {
+  size_t available = ~size_t{0};
+  std::ifstream meminfo("/proc/meminfo");
+  for (std::string line; std::getline(meminfo, line);) {
+    unsigned long long kb = 0;
+    if (std::sscanf(line.c_str(), "MemAvailable: %llu kB", &kb) == 1) {
+      available = static_cast<size_t>(kb) << 10;
+      break;
+    }
+  }
+  const long long limit = readNumber("/sys/fs/cgroup/memory.max");
+  const long long current = readNumber("/sys/fs/cgroup/memory.current");
+  if (limit > 0 && current >= 0) available = std::min(available, static_cast<size_t>(std::max(0LL, limit - current)));
+  return available;
+}
+
+Arena::Arena(std::string owner, size_t limit) : owner_(std::move(owner)), limit_(limit) {
+  small_.capacity = size_t{16} << 30;
+  small_.base = reserve(small_.capacity);
+  large_.capacity = size_t{4} << 40;
+  large_.base = reserve(large_.capacity);
+}
+
+Arena::~Arena() {
+  if (small_.base) munmap(small_.base, small_.capacity);
+  if (large_.base) munmap(large_.base, large_.capacity);
+}
+
+void Arena::insertFree(Heap& heap, size_t offset, size_t size) {
+  auto next = heap.freeByOffset.lower_bound(offset);
+  if (next != heap.freeByOffset.begin()) {
+    auto before = std::prev(next);
+    if (before->first + before->second == offset) {
+      offset = before->first;
+      size += before->second;
+      eraseFree(heap, before);
+    }
+  }
+  if (next != heap.freeByOffset.end() && offset + size == next->first) {
+    size += next->second;
+    eraseFree(heap, next);
+  }
+  heap.freeByOffset.emplace(offset, size);
+  heap.freeBySize.emplace(size, offset);
+}
+
+void Arena::eraseFree(Heap& heap, std::map<size_t, size_t>::iterator it) {
+  heap.freeBySize.erase({it->second, it->first});
+  heap.freeByOffset.erase(it);
+}
+
+bool Arena::grow(Heap& heap, size_t size) {
+  // A free block that ends at the top is extended rather than left behind.
+  size_t start = heap.top;
+  auto last = heap.freeByOffset.empty() ? heap.freeByOffset.end() : std::prev(heap.freeByOffset.end());
+  if (last != heap.freeByOffset.end() && last->first + last->second == heap.top) start = last->first;
+  const size_t step = roundUp(start + size, kHugePage) - heap.top;
+  if (step > heap.capacity - heap.top) return false;
+  if (limit_ && stats_.reserved + step > limit_) return false;
+  // Asking the system costs microseconds, and only growth asks.
+  const size_t available = availableMemory();
+  if (step > (available > kHeadroom ? available - kHeadroom : 0)) return false;
+  insertFree(heap, heap.top, step);
+  heap.top += step;
+  stats_.reserved += step;
+  return true;
+}
+
+void* Arena::take(Heap& heap, size_t size) {
+  auto fit = heap.freeBySize.lower_bound({size, 0});
+  if (fit == heap.freeBySize.end()) return nullptr;
+  const size_t offset = fit->second, whole = fit->first;
+  eraseFree(heap, heap.freeByOffset.find(offset));
+  if (whole > size) insertFree(heap, offset + size, whole - size);
+  heap.used.emplace(offset, size);
+  stats_.allocated += size;
+  stats_.peak = std::max(stats_.peak, stats_.allocated);
+  return heap.base + offset;
+}
+
+void* Arena::allocate(size_t bytes) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (bytes < (size_t{1} << 53)) {
+    const size_t size = roundUp(std::max<size_t>(bytes, 1), kAlign);
+    Heap& heap = size < kSmallLimit ? small_ : large_;
+    if (void* p = take(heap, size)) return p;
+    if (heap.base && grow(heap, size)) return take(heap, size);
+    // What the other heap caches may be what is missing.
+    if (trimHeap(small_) + trimHeap(large_) > 0 && heap.base && grow(heap, size)) return take(heap, size);
+  }
+  const double mb = 1.0 / (1 << 20);
+  fail(ErrorKind::OutOfMemory, "", "out of memory on ", owner_, ": asked for ", static_cast<double>(bytes) * mb, " MB, ",
+       static_cast<double>(stats_.allocated) * mb, " MB are allocated, ", static_cast<double>(stats_.reserved) * mb,
+       " MB reserved, the machine has ", static_cast<double>(availableMemory()) * mb, " MB free", limit_ ? " (and a limit is set)" : "",
+       ". Dispose of tensors you no longer need, or use a smaller batch");
+}
+
+void Arena::release(void* data) noexcept {
+  std::lock_guard<std::mutex> lock(mutex_);
+  char* p = static_cast<char*>(data);
+  Heap& heap = p >= small_.base && p < small_.base + small_.capacity ? small_ : large_;
+  auto it = heap.used.find(static_cast<size_t>(p - heap.base));
+  if (it == heap.used.end()) return;
+  const size_t offset = it->first, size = it->second;
+  heap.used.erase(it);
+  stats_.allocated -= size;
+  insertFree(heap, offset, size);
+}
+
+// Only the free block at the top can shorten `reserved`; pages of the others go back as well, and count as reserved until reused.
+size_t Arena::trimHeap(Heap& heap) {
+  size_t given = 0;
+  for (auto& [offset, size] : heap.freeByOffset) {
+    const size_t from = roundUp(offset, kHugePage), to = (offset + size) / kHugePage * kHugePage;
+    if (to > from) {
+      madvise(heap.base + from, to - from, MADV_DONTNEED);
+      given += to - from;
+    }
+  }
+  if (!heap.freeByOffset.empty()) {
+    auto last = std::prev(heap.freeByOffset.end());
+    const size_t offset = last->first, size = last->second, cut = roundUp(offset, kHugePage);
+    if (offset + size == heap.top && cut < heap.top) {
+      eraseFree(heap, last);
+      stats_.reserved -= heap.top - cut;
+      heap.top = cut;
+      if (cut > offset) insertFree(heap, offset, cut - offset);
+    }
+  }
+  return given;
+}
+
+size_t Arena::trim() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return trimHeap(small_) + trimHeap(large_);
+}
+
+MemoryStats Arena::stats() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return stats_;
+}
+
+void Arena::resetPeak() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  stats_.peak = stats_.allocated;
+}
+
+}  // namespace convtape

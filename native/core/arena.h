@@ -1,0 +1,56 @@
+// A caching allocator over one contiguous range of addresses: best fit, neighbours merged, 256-byte alignment, large pages where the
+// system gives them. The range is reserved once and grows by moving its top, so freed memory is never stranded in a segment.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include "core/device.h"
+
+namespace convtape {
+
+class Arena {
+ public:
+  // `limit`: most bytes the arena may reserve; 0 leaves it to what the machine has free.
+  Arena(std::string owner, size_t limit);
+  ~Arena();
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  void* allocate(size_t bytes);  // throws OutOfMemory
+  void release(void* data) noexcept;
+  MemoryStats stats() const;
+  void resetPeak();
+  size_t trim();  // gives the pages of free blocks back to the system
+
+ private:
+  struct Heap {
+    char* base = nullptr;
+    size_t capacity = 0;
+    size_t top = 0;                                  // bytes handed out from the range so far
+    std::map<size_t, size_t> freeByOffset;           // offset -> size
+    std::set<std::pair<size_t, size_t>> freeBySize;  // (size, offset)
+    std::unordered_map<size_t, size_t> used;         // offset -> size
+  };
+  void* take(Heap& heap, size_t size);
+  bool grow(Heap& heap, size_t size);
+  void insertFree(Heap& heap, size_t offset, size_t size);
+  void eraseFree(Heap& heap, std::map<size_t, size_t>::iterator it);
+  size_t trimHeap(Heap& heap);
+
+  const std::string owner_;
+  const size_t limit_;
+  mutable std::mutex mutex_;
+  Heap small_;  // kept apart so that a long-lived scalar cannot split the space of an activation
+  Heap large_;
+  MemoryStats stats_;
+};
+
+// Bytes the machine (or the control group this process runs in) can still give without swapping.
+size_t availableMemory();
+
+}  // namespace convtape

@@ -1,0 +1,86 @@
+// A device is a stream of work with memory of its own. Everything that differs between kinds of device is behind this interface.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/operand.h"
+#include "core/storage.h"
+
+namespace convtape {
+
+enum class DeviceKind { Cpu, Cuda, Sim };
+const char* nameOf(DeviceKind kind);
+
+struct MemoryStats {
+  size_t allocated = 0;  // bytes in live storages
+  size_t reserved = 0;   // bytes taken from the system, cached ones included
+  size_t peak = 0;       // largest `allocated` so far
+};
+
+// Done once everything queued on its stream before it was recorded has run.
+class Event {
+ public:
+  virtual ~Event() = default;
+  virtual void wait() = 0;  // blocks the calling thread
+};
+
+// One operator call: parameters by value, so that nothing of the caller's needs to outlive the call.
+struct Launch {
+  static constexpr size_t kMaxParams = 384;
+  int op = 0;  // index into the operator list
+  alignas(8) unsigned char params[kMaxParams];
+  Operands operands;
+  std::shared_ptr<Status> inStatus[Operands::kMax];
+  std::shared_ptr<Status> outStatus[Operands::kMax];
+  bool inPlace = false;  // outputs hold values that must survive a failure (the optimiser's update)
+};
+
+class Device {
+ public:
+  Device(DeviceKind kind, int index) : kind(kind), index(index) {}
+  virtual ~Device() = default;
+
+  const DeviceKind kind;
+  const int index;
+  std::string name() const;                  // "cpu:0"
+  virtual std::string describe() const = 0;  // processor, instruction set, what a person wants to know
+
+  // Memory. `allocate` throws OutOfMemory; 0 bytes gives a valid pointer.
+  virtual void* allocate(size_t bytes) = 0;
+  virtual void release(void* data, size_t bytes) noexcept = 0;
+  virtual MemoryStats memory() const = 0;
+  virtual void resetPeak() = 0;
+  virtual size_t releaseCached() = 0;  // gives unused reserved memory back to the system; bytes given back
+
+  // The stream. All of these queue and return.
+  virtual void launch(Launch&& work) = 0;
+  virtual void write(const std::shared_ptr<Storage>& to, const void* from) = 0;  // `from` is read before the call returns
+  virtual void read(const std::shared_ptr<Storage>& from, void* to, std::function<void(std::shared_ptr<const Error>)> done) = 0;
+  virtual std::shared_ptr<Event> record() = 0;
+  virtual void waitFor(const std::shared_ptr<Event>& event) = 0;  // later work on this stream runs after `event`
+  // Copies between two devices, ordered after what is queued on both; called on the destination.
+  virtual void copyFrom(const std::shared_ptr<Storage>& to, const std::shared_ptr<Storage>& from) = 0;
+  // Runs `done` after everything queued so far, with the first error that nobody has been told yet, if there was one.
+  virtual void onIdle(std::function<void(std::shared_ptr<const Error>)> done) = 0;
+
+  virtual const char* peerAccess(const Device& other) const = 0;  // "same", "direct", "staged"
+};
+
+// All devices of this process. Created on first use and never destroyed: their threads outlive every JavaScript environment.
+class DeviceRegistry {
+ public:
+  static DeviceRegistry& instance();
+  const std::vector<std::unique_ptr<Device>>& all() const { return devices_; }
+  Device& at(int position) const;
+
+ private:
+  DeviceRegistry();
+  std::vector<std::unique_ptr<Device>> devices_;
+};
+
+}  // namespace convtape

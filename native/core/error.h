@@ -1,0 +1,39 @@
+// The one exception type of the native code. native/napi turns it into a JavaScript error.
+#pragma once
+
+#include <exception>
+#include <sstream>
+#include <string>
+#include <utility>
+
+namespace convtape {
+
+enum class ErrorKind { Type, Range, OutOfMemory, Device };
+
+class Error : public std::exception {
+ public:
+  Error(ErrorKind kind, std::string op, const std::string& message)
+      : kind(kind), op(std::move(op)), message_(this->op.empty() ? message : this->op + ": " + message) {}
+  const char* what() const noexcept override { return message_.c_str(); }
+
+  const ErrorKind kind;
+  const std::string op;  // operator the error belongs to; empty where none is involved
+
+ private:
+  std::string message_;
+};
+
+// str(1, " and ", 2) -> "1 and 2"
+template <class... Parts>
+std::string str(const Parts&... parts) {
+  std::ostringstream out;
+  (out << ... << parts);
+  return out.str();
+}
+
+template <class... Parts>
+[[noreturn]] void fail(ErrorKind kind, const std::string& op, const Parts&... parts) {
+  throw Error(kind, op, str(parts...));
+}
+
+}  // namespace convtape

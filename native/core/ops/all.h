@@ -1,0 +1,29 @@
+// The list of operators: one line each, the only place to add one. Its order is the operator's number.
+#pragma once
+
+#include "core/ops/binary.h"
+#include "core/ops/fill.h"
+#include "core/ops/matmul.h"
+#include "core/ops/random.h"
+#include "core/ops/unary.h"
+
+namespace convtape {
+
+// clang-format off
+#define CONVTAPE_FOR_EACH_OP(X) \
+  X(Unary)                      \
+  X(UnaryGrad)                  \
+  X(Binary)                     \
+  X(Fill)                       \
+  X(Random)                     \
+  X(Matmul)
+// clang-format on
+
+enum class OpCode : int {
+#define CONVTAPE_ENUM(Op) Op,
+  CONVTAPE_FOR_EACH_OP(CONVTAPE_ENUM)
+#undef CONVTAPE_ENUM
+      Count
+};
+
+}  // namespace convtape

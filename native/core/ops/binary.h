@@ -1,0 +1,34 @@
+// Elementwise functions of two tensors with broadcasting.
+#pragma once
+
+#include "core/ops/fields.h"
+
+namespace convtape {
+
+enum class BinaryFunction : int64_t { Add, Sub, Mul, Div, Maximum };
+inline constexpr const char* kBinaryFunctions[] = {"add", "sub", "mul", "div", "maximum"};
+
+// y = f(a, b) over `shape`; a and b are walked with element strides that are 0 along a broadcast axis.
+struct Binary {
+  static constexpr const char* name = "binary";
+  struct Params {
+    BinaryFunction function;
+    Dims shape, aStrides, bStrides;
+  };
+  template <class V>
+  static void fields(Params& p, V& v) {
+    v.choice("function", p.function, kBinaryFunctions);
+    v("shape", p.shape);
+    v("aStrides", p.aStrides);
+    v("bStrides", p.bStrides);
+  }
+  static void check(const Params& p, const Operands& o) {
+    OperandChecker c(name, o);
+    c.arity(2, 1);
+    c.strided(0, "a", p.shape, p.aStrides);
+    c.strided(1, "b", p.shape, p.bStrides);
+    c.output(0, "y", DType::F32, product(name, p.shape));
+  }
+};
+
+}  // namespace convtape

@@ -1,0 +1,53 @@
+// A piece of one device's memory, and what is known about the values in it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "core/dtype.h"
+#include "core/error.h"
+
+namespace convtape {
+
+class Device;
+
+// Work is queued, so a kernel may fail long after the call that asked for it returned. The failure travels with the data:
+// outputs of a failed kernel carry its error, kernels that read such an output do not run and pass the error on, and whoever
+// reads the values back is given the first error. Set and read on stream threads, hence the lock.
+class Status {
+ public:
+  std::shared_ptr<const Error> error() const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return error_;
+  }
+  void set(std::shared_ptr<const Error> error) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    error_ = std::move(error);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Error> error_;
+};
+
+// Returned to its device's allocator when the last reference goes. The block may be handed out again at once: work queued on the
+// device's stream before that moment runs before whatever is queued after it. Work on *another* device's stream that reads a
+// storage must therefore hold a reference until it has run.
+class Storage {
+ public:
+  Storage(Device& device, int64_t count, DType dtype);
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  size_t bytes() const { return static_cast<size_t>(count) * sizeOf(dtype); }
+
+  Device& device;
+  const int64_t count;
+  const DType dtype;
+  void* const data;
+  const std::shared_ptr<Status> status = std::make_shared<Status>();
+};
+
+}  // namespace convtape

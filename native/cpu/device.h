@@ -1,0 +1,61 @@
+// The CPU as devices: each has a thread that runs its queue in order, exactly as a GPU's stream does.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "core/arena.h"
+#include "core/device.h"
+#include "cpu/context.h"
+#include "cpu/kernels.h"
+
+namespace convtape::cpu {
+
+// CONVTAPE_CPU_DEVICES of them (2 where it is not set).
+std::vector<std::unique_ptr<Device>> createDevices();
+
+// The widest instruction set this processor has, or the one CONVTAPE_CPU_ISA names (avx512, avx2, portable).
+const KernelTable& kernels();
+
+class CpuDevice : public Device {
+ public:
+  explicit CpuDevice(int index, size_t memoryLimit);
+
+  std::string describe() const override;
+  void* allocate(size_t bytes) override { return arena_.allocate(bytes); }
+  void release(void* data, size_t) noexcept override { arena_.release(data); }
+  MemoryStats memory() const override { return arena_.stats(); }
+  void resetPeak() override { arena_.resetPeak(); }
+  size_t releaseCached() override { return arena_.trim(); }
+
+  void launch(Launch&& work) override;
+  void write(const std::shared_ptr<Storage>& to, const void* from) override;
+  void read(const std::shared_ptr<Storage>& from, void* to, std::function<void(std::shared_ptr<const Error>)> done) override;
+  std::shared_ptr<Event> record() override;
+  void waitFor(const std::shared_ptr<Event>& event) override;
+  void copyFrom(const std::shared_ptr<Storage>& to, const std::shared_ptr<Storage>& from) override;
+  void onIdle(std::function<void(std::shared_ptr<const Error>)> done) override;
+  const char* peerAccess(const Device& other) const override;
+
+ private:
+  void submit(std::function<void()> work);
+  void loop();
+  void runLaunch(Launch& work);
+  void remember(const std::shared_ptr<const Error>& error);
+  void forget(const std::shared_ptr<const Error>& error);
+
+  Arena arena_;
+  Context context_;
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  std::deque<std::function<void()>> queue_;
+  bool idle_ = true;  // nothing queued and nothing running
+  std::mutex errorMutex_;
+  std::shared_ptr<const Error> untold_;  // first failure that neither a read nor a synchronise has reported
+};
+
+}  // namespace convtape::cpu

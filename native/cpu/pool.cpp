@@ -1,0 +1,113 @@
+#include "cpu/pool.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace convtape::cpu {
+namespace {
+
+inline void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#else
+  std::this_thread::yield();
+#endif
+}
+
+// How long a helper looks for work before it sleeps: kernels of one step follow each other within microseconds.
+constexpr auto kSpin = std::chrono::microseconds(40);
+
+}  // namespace
+
+Pool& Pool::instance() {
+  static Pool* pool = new Pool();
+  return *pool;
+}
+
+Pool::Pool() { setNumThreads(static_cast<int>(std::max(1u, std::thread::hardware_concurrency()))); }
+
+void Pool::setNumThreads(int n) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  limit_ = n;
+  // The device's own thread is one of the n.
+  for (; started_ < n - 1; ++started_) std::thread([this] { helperLoop(); }).detach();
+}
+
+void Pool::run(int64_t tasks, TaskFn fn, void* context) {
+  Job* job = nullptr;
+  if (tasks > 1 && numThreads() > 1)
+    for (Job& candidate : jobs_) {
+      bool expected = false;
+      if (candidate.taken.compare_exchange_strong(expected, true)) {
+        job = &candidate;
+        break;
+      }
+    }
+  if (!job) {
+    for (int64_t i = 0; i < tasks; ++i) fn(context, i);
+    return;
+  }
+  job->tasks = tasks;
+  job->fn = fn;
+  job->context = context;
+  job->next.store(0);
+  job->open.store(true);
+  openJobs_.fetch_add(1);
+  if (sleeping_.load() > 0) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    wake_.notify_all();
+  }
+  for (int64_t i; (i = job->next.fetch_add(1)) < tasks;) fn(context, i);
+  openJobs_.fetch_sub(1);
+  job->open.store(false);
+  while (job->helpers.load() != 0) pause();
+  job->taken.store(false);
+}
+
+bool Pool::helpOnce() {
+  bool helped = false;
+  for (Job& job : jobs_) {
+    if (!job.open.load(std::memory_order_relaxed)) continue;
+    if (busy_.fetch_add(1) < numThreads()) {
+      job.helpers.fetch_add(1);
+      // `open` is read again only now that the owner would wait for this helper.
+      if (job.open.load()) {
+        while (busy_.load() <= numThreads()) {
+          const int64_t i = job.next.fetch_add(1);
+          if (i >= job.tasks) break;
+          job.fn(job.context, i);
+          helped = true;
+        }
+      }
+      job.helpers.fetch_sub(1);
+    }
+    busy_.fetch_sub(1);
+  }
+  return helped;
+}
+
+void Pool::helperLoop() {
+  auto last = std::chrono::steady_clock::now();
+  for (;;) {
+    if (openJobs_.load() > 0 && helpOnce()) {
+      last = std::chrono::steady_clock::now();
+      continue;
+    }
+    if (std::chrono::steady_clock::now() - last < kSpin) {
+      for (int i = 0; i < 16; ++i) pause();
+      continue;
+    }
+    std::unique_lock<std::mutex> lock(mutex_);
+    sleeping_.fetch_add(1);
+    if (openJobs_.load() > 0) {
+      // Work there is none of ours to take (the limit is reached): look again soon, without burning a core.
+      wake_.wait_for(lock, std::chrono::microseconds(200));
+    } else {
+      wake_.wait(lock, [this] { return openJobs_.load() > 0; });
+    }
+    sleeping_.fetch_sub(1);
+    last = std::chrono::steady_clock::now();
+  }
+}
+
+}  // namespace convtape::cpu

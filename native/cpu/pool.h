@@ -1,0 +1,65 @@
+// Worker threads shared by all CPU devices, and the parallel loop kernels use.
+//
+// A kernel cuts its work into tasks by the problem's size alone, never by the number of threads, and no two tasks add into the same
+// number; so results have the same bits whatever the number of threads. A task runs on the device's own thread or on a helper;
+// helpers join only while fewer than `numThreads` threads are busy, so two busy devices do not crowd each other out.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace convtape::cpu {
+
+using TaskFn = void (*)(void* context, int64_t task);
+
+class Pool {
+ public:
+  static Pool& instance();
+
+  int numThreads() const { return limit_.load(std::memory_order_relaxed); }
+  void setNumThreads(int n);
+
+  // Runs fn(context, 0 … tasks-1), in any order, and returns when all have run. Called from a device's thread, inside Busy.
+  // fn must not throw.
+  void run(int64_t tasks, TaskFn fn, void* context);
+
+  // Marks a device's thread as computing for as long as it lives.
+  class Busy {
+   public:
+    Busy() { Pool::instance().busy_.fetch_add(1); }
+    ~Busy() { Pool::instance().busy_.fetch_sub(1); }
+    Busy(const Busy&) = delete;
+    Busy& operator=(const Busy&) = delete;
+  };
+
+ private:
+  Pool();
+  struct alignas(64) Job {
+    std::atomic<bool> taken{false};  // a device's thread owns the slot
+    std::atomic<bool> open{false};   // helpers may look at the fields below
+    std::atomic<int> helpers{0};     // helpers that are looking
+    std::atomic<int64_t> next{0};
+    int64_t tasks = 0;
+    TaskFn fn = nullptr;
+    void* context = nullptr;
+  };
+  static constexpr int kJobs = 64;
+
+  void helperLoop();
+  bool helpOnce();
+
+  Job jobs_[kJobs];
+  std::atomic<int> limit_{1};
+  std::atomic<int> busy_{0};
+  std::atomic<int> openJobs_{0};
+  std::atomic<int> sleeping_{0};
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  int started_ = 0;
+};
+
+}  // namespace convtape::cpu

@@ -1,0 +1,115 @@
+// The addon's exports. lib/native/addon.ts is their typed face.
+#include <napi.h>
+
+#include "core/device.h"
+#include "cpu/pool.h"
+#include "napi/env.h"
+#include "napi/launch.h"
+#include "napi/storage.h"
+
+namespace convtape::js {
+namespace {
+
+Device& deviceAt(const Napi::CallbackInfo& info) {
+  const double position = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1;
+  return DeviceRegistry::instance().at(position >= 0 && position < 1e6 ? static_cast<int>(position) : -1);
+}
+
+Napi::Value devices(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    Napi::Env env = info.Env();
+    const auto& all = DeviceRegistry::instance().all();
+    Napi::Array list = Napi::Array::New(env, all.size());
+    for (size_t i = 0; i < all.size(); ++i) {
+      Napi::Object row = Napi::Object::New(env);
+      row.Set("kind", nameOf(all[i]->kind));
+      row.Set("index", all[i]->index);
+      row.Set("name", all[i]->name());
+      row.Set("description", all[i]->describe());
+      list.Set(static_cast<uint32_t>(i), row);
+    }
+    return list;
+  });
+}
+
+Napi::Value memory(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const MemoryStats stats = deviceAt(info).memory();
+    Napi::Object row = Napi::Object::New(info.Env());
+    row.Set("allocated", static_cast<double>(stats.allocated));
+    row.Set("reserved", static_cast<double>(stats.reserved));
+    row.Set("peak", static_cast<double>(stats.peak));
+    return row;
+  });
+}
+
+Napi::Value resetPeak(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    deviceAt(info).resetPeak();
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value releaseCached(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(),
+                 [&]() -> Napi::Value { return Napi::Number::New(info.Env(), static_cast<double>(deviceAt(info).releaseCached())); });
+}
+
+Napi::Value synchronize(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    Napi::Env env = info.Env();
+    auto deferred = std::make_shared<Napi::Promise::Deferred>(env);
+    deviceAt(info).onIdle(dataOf(env).expect(env, [deferred](Napi::Env env, std::shared_ptr<const Error> error) {
+      if (error)
+        deferred->Reject(toJs(env, *error).Value());
+      else
+        deferred->Resolve(env.Undefined());
+    }));
+    return deferred->Promise();
+  });
+}
+
+Napi::Value peerAccess(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const double position = info[1].IsNumber() ? info[1].As<Napi::Number>().DoubleValue() : -1;
+    Device& other = DeviceRegistry::instance().at(position >= 0 && position < 1e6 ? static_cast<int>(position) : -1);
+    return Napi::String::New(info.Env(), deviceAt(info).peerAccess(other));
+  });
+}
+
+Napi::Value numThreads(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto& pool = cpu::Pool::instance();
+    if (!info[0].IsUndefined()) {
+      const double n = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1;
+      if (!(n >= 1 && n <= 1024) || n != static_cast<int>(n))
+        fail(ErrorKind::Range, "numThreads", "must be a whole number between 1 and 1024, got ", n);
+      pool.setNumThreads(static_cast<int>(n));
+    }
+    return Napi::Number::New(info.Env(), pool.numThreads());
+  });
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  return guarded(env, [&] {
+    env.SetInstanceData(new EnvData(env));
+    DeviceRegistry::instance();
+    StorageHandle::define(env, exports);
+    exports.Set("operators", operatorNames(env));
+    exports.Set("launch", Napi::Function::New(env, launch, "launch"));
+    exports.Set("devices", Napi::Function::New(env, devices, "devices"));
+    exports.Set("memory", Napi::Function::New(env, memory, "memory"));
+    exports.Set("resetPeak", Napi::Function::New(env, resetPeak, "resetPeak"));
+    exports.Set("releaseCached", Napi::Function::New(env, releaseCached, "releaseCached"));
+    exports.Set("synchronize", Napi::Function::New(env, synchronize, "synchronize"));
+    exports.Set("peerAccess", Napi::Function::New(env, peerAccess, "peerAccess"));
+    exports.Set("numThreads", Napi::Function::New(env, numThreads, "numThreads"));
+    return exports;
+  });
+}
+
+}  // namespace
+}  // namespace convtape::js
+
+static Napi::Object initAddon(Napi::Env env, Napi::Object exports) { return convtape::js::init(env, exports); }
+NODE_API_MODULE(convtape, initAddon)

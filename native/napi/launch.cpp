@@ -1,0 +1,82 @@
+#include "napi/launch.h"
+
+#include <cstring>
+#include <type_traits>
+
+#include "core/registry.h"
+#include "napi/env.h"
+#include "napi/fields.h"
+#include "napi/storage.h"
+
+namespace convtape::js {
+namespace {
+
+template <class Op, class = void>
+struct InPlace : std::false_type {};
+template <class Op>
+struct InPlace<Op, std::void_t<decltype(Op::inPlace)>> : std::bool_constant<Op::inPlace> {};
+
+template <class Op>
+void prepare(Napi::Object object, Launch& work) {
+  using Params = typename Op::Params;
+  static_assert(std::is_trivially_copyable_v<Params> && sizeof(Params) <= Launch::kMaxParams, "parameters are copied as bytes");
+  Params p{};
+  FieldReader reader(Op::name, object);
+  Op::fields(p, reader);
+  Op::check(p, work.operands);
+  std::memcpy(work.params, &p, sizeof p);
+  work.inPlace = InPlace<Op>::value;
+}
+
+using PrepareFn = void (*)(Napi::Object, Launch&);
+#define CONVTAPE_ROW(Op) &prepare<Op>,
+constexpr PrepareFn kPrepare[] = {CONVTAPE_FOR_EACH_OP(CONVTAPE_ROW)};
+#undef CONVTAPE_ROW
+
+int readOperands(const char* op, const char* role, Napi::Value value, Operand* operands, std::shared_ptr<Status>* statuses,
+                 Device*& device) {
+  if (!value.IsArray()) fail(ErrorKind::Type, op, role, "s must be an array");
+  Napi::Array list = value.As<Napi::Array>();
+  if (list.Length() > Operands::kMax)
+    fail(ErrorKind::Type, op, "has ", list.Length(), " ", role, "s, at most ", Operands::kMax, " are possible");
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    Napi::Value item = list.Get(i);
+    if (item.IsNull() || item.IsUndefined()) continue;  // an optional operand
+    const auto& storage = StorageHandle::of(op, role, item);
+    if (device && device != &storage->device)
+      fail(ErrorKind::Type, op, "operands are on different devices: ", device->name(), " and ", storage->device.name(),
+           "; copy one with copyTo");
+    device = &storage->device;
+    operands[i] = {storage->data, storage->count, storage->dtype};
+    statuses[i] = storage->status;
+  }
+  return static_cast<int>(list.Length());
+}
+
+}  // namespace
+
+Napi::Value launch(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const double number = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1;
+    if (!(number >= 0 && number < opCount())) fail(ErrorKind::Range, "launch", "no operator number ", number);
+    Launch work;
+    work.op = static_cast<int>(number);
+    const char* name = opInfo(work.op).name;
+    if (!info[1].IsObject()) fail(ErrorKind::Type, name, "parameters must be an object");
+    Device* device = nullptr;
+    work.operands.inputs = readOperands(name, "input", info[2], work.operands.in, work.inStatus, device);
+    work.operands.outputs = readOperands(name, "output", info[3], work.operands.out, work.outStatus, device);
+    if (!device) fail(ErrorKind::Type, name, "has no operands");
+    kPrepare[work.op](info[1].As<Napi::Object>(), work);
+    device->launch(std::move(work));
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value operatorNames(Napi::Env env) {
+  Napi::Array names = Napi::Array::New(env, static_cast<size_t>(opCount()));
+  for (int i = 0; i < opCount(); ++i) names.Set(static_cast<uint32_t>(i), opInfo(i).name);
+  return names;
+}
+
+}  // namespace convtape::js

@@ -1,0 +1,147 @@
+#include "napi/storage.h"
+
+#include <cmath>
+#include <condition_variable>
+#include <mutex>
+
+#include "napi/env.h"
+
+namespace convtape::js {
+namespace {
+
+constexpr napi_type_tag kTag = {0x6d1f0f5c8a6b4e0fULL, 0x9b7c1d2e3f405162ULL};
+
+Napi::TypedArray freshArray(Napi::Env env, const Storage& storage) {
+  const size_t n = static_cast<size_t>(storage.count);
+  switch (storage.dtype) {
+    case DType::F32:
+      return Napi::Float32Array::New(env, n);
+    case DType::I32:
+      return Napi::Int32Array::New(env, n);
+    default:
+      return Napi::Uint8Array::New(env, n);
+  }
+}
+
+void* dataOf(Napi::TypedArray array) { return static_cast<char*>(array.ArrayBuffer().Data()) + array.ByteOffset(); }
+
+}  // namespace
+
+void StorageHandle::define(Napi::Env env, Napi::Object exports) {
+  Napi::Function constructor =
+      DefineClass(env, "Storage",
+                  {InstanceMethod<&StorageHandle::dispose>("dispose"), InstanceMethod<&StorageHandle::read>("read"),
+                   InstanceMethod<&StorageHandle::readSync>("readSync"), InstanceMethod<&StorageHandle::write>("write"),
+                   InstanceMethod<&StorageHandle::copyFrom>("copyFrom")});
+  js::dataOf(env).storageConstructor = Napi::Persistent(constructor);
+  exports.Set("Storage", constructor);
+}
+
+// new Storage(device position, element count, 'f32' | 'i32' | 'u8')
+StorageHandle::StorageHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<StorageHandle>(info) {
+  guarded(info.Env(), [&] {
+    if (!info[0].IsNumber() || !info[1].IsNumber() || !info[2].IsString())
+      fail(ErrorKind::Type, "Storage", "takes a device position, an element count and an element type");
+    const double count = info[1].As<Napi::Number>().DoubleValue();
+    if (!(count >= 0 && count < 9007199254740992.0) || count != std::floor(count))
+      fail(ErrorKind::Range, "Storage", "element count must be a whole number, got ", count);
+    const std::string text = info[2].As<Napi::String>().Utf8Value();
+    const DType dtype = text == "f32" ? DType::F32 : text == "i32" ? DType::I32 : DType::U8;
+    if (text != nameOf(dtype)) fail(ErrorKind::Type, "Storage", "element type must be f32, i32 or u8, got '", text, "'");
+    const double position = info[0].As<Napi::Number>().DoubleValue();
+    Device& device = DeviceRegistry::instance().at(position >= 0 && position < 1e6 ? static_cast<int>(position) : -1);
+    storage_ = std::make_shared<Storage>(device, static_cast<int64_t>(count), dtype);
+    Napi::MemoryManagement::AdjustExternalMemory(info.Env(), static_cast<int64_t>(storage_->bytes()));
+    info.This().As<Napi::Object>().TypeTag(&kTag);
+  });
+}
+
+void StorageHandle::Finalize(Napi::BasicEnv env) {
+  if (storage_) Napi::MemoryManagement::AdjustExternalMemory(env, -static_cast<int64_t>(storage_->bytes()));
+}
+
+const std::shared_ptr<Storage>& StorageHandle::of(const char* op, const char* role, Napi::Value value) {
+  if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kTag)) fail(ErrorKind::Type, op, role, " is not a storage");
+  const auto& storage = Unwrap(value.As<Napi::Object>())->storage_;
+  if (!storage) fail(ErrorKind::Type, op, role, " has been disposed");
+  return storage;
+}
+
+Napi::Value StorageHandle::dispose(const Napi::CallbackInfo& info) {
+  if (storage_) {
+    Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -static_cast<int64_t>(storage_->bytes()));
+    storage_.reset();
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value StorageHandle::read(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto storage = of("data", "this", info.This());
+    Napi::Env env = info.Env();
+    Napi::TypedArray array = freshArray(env, *storage);
+    auto deferred = std::make_shared<Napi::Promise::Deferred>(env);
+    auto keep = std::make_shared<Napi::Reference<Napi::TypedArray>>(Napi::Persistent(array));
+    auto done = js::dataOf(env).expect(env, [deferred, keep](Napi::Env env, std::shared_ptr<const Error> error) {
+      if (error)
+        deferred->Reject(toJs(env, *error).Value());
+      else
+        deferred->Resolve(keep->Value());
+      keep->Reset();
+    });
+    storage->device.read(storage, dataOf(array), [done = std::move(done), storage](std::shared_ptr<const Error> e) { done(std::move(e)); });
+    return deferred->Promise();
+  });
+}
+
+Napi::Value StorageHandle::readSync(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto storage = of("dataSync", "this", info.This());
+    Napi::TypedArray array = freshArray(info.Env(), *storage);
+    std::mutex mutex;
+    std::condition_variable ready;
+    bool finished = false;
+    std::shared_ptr<const Error> error;
+    storage->device.read(storage, dataOf(array), [&](std::shared_ptr<const Error> e) {
+      std::lock_guard<std::mutex> lock(mutex);
+      error = std::move(e);
+      finished = true;
+      ready.notify_one();
+    });
+    std::unique_lock<std::mutex> lock(mutex);
+    ready.wait(lock, [&] { return finished; });
+    if (error) throw toJs(info.Env(), *error);
+    return array;
+  });
+}
+
+Napi::Value StorageHandle::write(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto storage = of("copyFrom", "this", info.This());
+    if (!info[0].IsTypedArray()) fail(ErrorKind::Type, "copyFrom", "takes a typed array");
+    Napi::TypedArray array = info[0].As<Napi::TypedArray>();
+    const auto type = array.TypedArrayType();
+    const bool fits = (storage->dtype == DType::F32 && type == napi_float32_array) ||
+                      (storage->dtype == DType::I32 && type == napi_int32_array) ||
+                      (storage->dtype == DType::U8 && (type == napi_uint8_array || type == napi_uint8_clamped_array));
+    if (!fits) fail(ErrorKind::Type, "copyFrom", "a ", nameOf(storage->dtype), " tensor takes another kind of typed array");
+    if (static_cast<int64_t>(array.ElementLength()) != storage->count)
+      fail(ErrorKind::Range, "copyFrom", "the tensor has ", storage->count, " elements, the array ", array.ElementLength());
+    storage->device.write(storage, dataOf(array));
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value StorageHandle::copyFrom(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto& to = of("copyTo", "destination", info.This());
+    const auto& from = of("copyTo", "source", info[0]);
+    if (to->dtype != from->dtype || to->count != from->count)
+      fail(ErrorKind::Range, "copyTo", "source is ", from->count, " × ", nameOf(from->dtype), ", destination ", to->count, " × ",
+           nameOf(to->dtype));
+    to->device.copyFrom(to, from);
+    return info.Env().Undefined();
+  });
+}
+
+}  // namespace convtape::js
