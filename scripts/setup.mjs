@@ -1,0 +1,281 @@
+// Brings a clone from nothing to ready: system packages, node_modules, the native addon, dist/. Every step looks first and does only
+// what is missing, so that a second run takes a fraction of a second and needs no network. Plain Node without dependencies: it runs
+// before anything is installed.
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const HELP = `usage: node scripts/setup.mjs [--build] [--no-install] [--retry] [--help]
+
+Makes a clone ready to run: system packages (through apt-get), node_modules (npm ci), the native addon, dist/.
+Only what is missing or out of date is done.
+
+  --build        only the last two: compile the addon and the TypeScript where their sources have changed
+  --no-install   never call apt-get; print the command instead (also: CONVTAPE_SETUP_INSTALL=0)
+  --retry        try optional system packages again that could not be installed before
+`;
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const statePath = join(root, 'build', 'setup.json');
+const logPath = join(root, 'build', 'setup.log');
+const DATASET = '/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz';
+
+const options = new Set(process.argv.slice(2));
+for (const option of options)
+  if (!['--build', '--no-install', '--retry', '--help'].includes(option)) {
+    process.stderr.write(`setup: unknown option '${option}'\n\n${HELP}`);
+    process.exit(2);
+  }
+if (options.has('--help')) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
+const mayInstall = !options.has('--no-install') && process.env.CONVTAPE_SETUP_INSTALL !== '0';
+
+// Standard error, so that a command that prints data (npm pack --json) can run this first.
+function say(step, text) {
+  process.stderr.write(`${step.padEnd(13)}${text}\n`);
+}
+
+function stop(step, text) {
+  say(step, text);
+  process.exit(1);
+}
+
+function readState() {
+  try {
+    return JSON.parse(readFileSync(statePath, 'utf8'));
+  } catch {
+    return {};
+  }
+}
+
+function saveState(change) {
+  mkdirSync(dirname(statePath), { recursive: true });
+  writeFileSync(statePath, `${JSON.stringify({ ...readState(), ...change }, null, 2)}\n`);
+}
+
+/** First line of what a command prints; null where it cannot be run. */
+function firstLine(command, ...args) {
+  const run = spawnSync(command, args, { encoding: 'utf8', timeout: 20_000 });
+  return run.status === 0 ? (run.stdout || run.stderr).split('\n')[0].trim() : null;
+}
+
+/** Runs a command with its output in build/setup.log; on a terminal, shows the last percentage or [n/m] it printed. */
+function logged(step, doing, command, args, env = {}) {
+  mkdirSync(dirname(logPath), { recursive: true });
+  const started = Date.now();
+  const live = process.stderr.isTTY;
+  const show = (text) => live && process.stderr.write(`\r\x1b[K${step.padEnd(13)}${text}`);
+  show(`${doing} …`);
+  return new Promise((resolve) => {
+    let output = '';
+    const child = spawn(command, args, {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const take = (chunk) => {
+      output += chunk;
+      const progress = String(chunk).match(/\[\s*\d+(?:\/\d+|%)\]/g);
+      if (progress) show(`${doing} … ${progress.at(-1)}`);
+    };
+    child.stdout.on('data', take);
+    child.stderr.on('data', take);
+    child.on('error', (error) => take(`${error.message}\n`));
+    child.on('close', (status) => {
+      if (live) process.stderr.write('\r\x1b[K');
+      writeFileSync(logPath, output);
+      resolve({ ok: status === 0, output, seconds: ((Date.now() - started) / 1000).toFixed(1) });
+    });
+  });
+}
+
+function tail(output, lines = 30) {
+  return output.trimEnd().split('\n').slice(-lines).join('\n');
+}
+
+// ── system packages ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What must be there, how to see whether it is, and Debian's name for it. */
+function missingTools() {
+  const found = [];
+  const missing = [];
+  const cmake = firstLine('cmake', '--version');
+  const version = cmake?.match(/(\d+)\.(\d+)/);
+  if (version && (+version[1] > 3 || (+version[1] === 3 && +version[2] >= 18)))
+    found.push(cmake.replace('version ', ''));
+  else missing.push({ what: 'cmake 3.18 or newer', package: 'cmake' });
+
+  const compiler = [process.env.CXX, 'c++', 'g++', 'clang++'].find((name) => name && firstLine(name, '--version'));
+  if (compiler) found.push(firstLine(compiler, '--version'));
+  else missing.push({ what: 'a C++17 compiler', package: 'g++' });
+
+  const maker = ['ninja', 'make'].find((name) => firstLine(name, '--version'));
+  if (maker) found.push(maker);
+  else missing.push({ what: 'make or ninja', package: 'make' });
+  return { found, missing };
+}
+
+/** The words in front of apt-get: none for root, `sudo -n` where it asks for no password; null where it may not be called. */
+function aptPrefix() {
+  if (!firstLine('apt-get', '--version')) return null;
+  if (process.getuid?.() === 0) return [];
+  return spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0 ? ['sudo', '-n'] : null;
+}
+
+async function aptInstall(step, packages) {
+  const prefix = aptPrefix();
+  if (!prefix) return { ok: false, reason: 'needs root, or sudo without a password' };
+  const apt = [
+    'env',
+    'DEBIAN_FRONTEND=noninteractive',
+    'apt-get',
+    '-q',
+    '-o',
+    'Acquire::Retries=1',
+    '-o',
+    'Acquire::http::Timeout=20',
+  ];
+  const [command, ...rest] = [...prefix, ...apt];
+  // A stale list is no reason to stop: the install itself decides.
+  await logged(step, 'apt-get update', command, [...rest, 'update']);
+  const install = ['install', '-y', '--no-install-recommends', ...packages];
+  const run = await logged(step, `apt-get install ${packages.join(' ')}`, command, [...rest, ...install]);
+  if (run.ok) return { ok: true, seconds: run.seconds };
+  return { ok: false, reason: run.output.split('\n').find((line) => line.startsWith('E: ')) ?? tail(run.output, 1) };
+}
+
+const byHand = (packages) => `sudo apt-get update && sudo apt-get install -y ${packages.join(' ')}`;
+
+async function systemPackages() {
+  const { found, missing } = missingTools();
+  if (missing.length > 0) {
+    const packages = missing.map((m) => m.package);
+    const what = missing.map((m) => m.what).join(', ');
+    const result = mayInstall
+      ? await aptInstall('tools', packages)
+      : { ok: false, reason: 'installing is switched off' };
+    const still = result.ok ? missingTools().missing : missing;
+    if (still.length > 0) {
+      if (result.reason) say('tools', `could not install ${packages.join(' ')}: ${result.reason}`);
+      stop('tools', `${what} missing. On Debian or Ubuntu run:\n\n    ${byHand(packages)}\n`);
+    }
+    say('tools', `installed ${packages.join(' ')} (${result.seconds} s)`);
+  } else {
+    say('tools', found.join(', '));
+  }
+}
+
+async function dataset() {
+  const name = 'dataset-fashion-mnist';
+  if (existsSync(DATASET)) return say('data', `Fashion-MNIST in ${dirname(DATASET)}`);
+  const without = `; going on with the small sample in the repository. For all 70,000 images run: ${byHand([name])}`;
+  const state = readState();
+  // An attempt without a network takes long to fail: one a day, unless asked for.
+  if (mayInstall && (options.has('--retry') || !(Date.now() - (state.datasetTried ?? 0) < 86_400_000))) {
+    const result = await aptInstall('data', [name]);
+    if (result.ok && existsSync(DATASET)) return say('data', `installed ${name} (${result.seconds} s)`);
+    saveState({ datasetTried: Date.now() });
+    return say('data', `Fashion-MNIST is not here (${result.reason ?? 'not in the package'})${without}`);
+  }
+  say('data', `Fashion-MNIST is not here${without}`);
+}
+
+// ── node_modules ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Compares versions, not times: a checkout touches the lock file, and `npm ci` without a network would leave nothing behind. */
+function modulesOutOfDate() {
+  const read = (path) => JSON.parse(readFileSync(join(root, path), 'utf8')).packages;
+  if (!existsSync(join(root, 'node_modules/.package-lock.json'))) return 'missing';
+  const wanted = read('package-lock.json');
+  const installed = read('node_modules/.package-lock.json');
+  for (const [path, { version, optional }] of Object.entries(wanted)) {
+    if (path === '' || (optional && !installed[path])) continue;
+    if (installed[path]?.version !== version) return `${path.replace(/^node_modules\//, '')} is not at ${version}`;
+  }
+  return null;
+}
+
+async function modules() {
+  const reason = modulesOutOfDate();
+  if (!reason) return say('node_modules', 'up to date');
+  const npm = ['ci', '--prefer-offline', '--no-audit', '--no-fund', '--no-progress'];
+  const run = await logged('node_modules', 'npm ci', 'npm', npm);
+  if (!run.ok)
+    stop(
+      'node_modules',
+      `npm ci failed (${reason}); it needs the npm registry, or its cache, once:\n${tail(run.output)}`,
+    );
+  say('node_modules', `npm ci, because ${reason === 'missing' ? 'it was missing' : reason} (${run.seconds} s)`);
+}
+
+// ── builds ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A hash of the contents of files and folders, and of some words: changes whenever a build from them might. */
+function fingerprint(paths, words = []) {
+  const hash = createHash('sha256').update(words.join('\0'));
+  const add = (path) => {
+    const full = join(root, path);
+    if (!existsSync(full)) return;
+    if (statSync(full).isDirectory()) for (const name of readdirSync(full).sort()) add(join(path, name));
+    else hash.update(`\0${path}\0`).update(readFileSync(full));
+  };
+  for (const path of paths) add(path);
+  return hash.digest('hex');
+}
+
+/** A build's result as it was left: another build in its place is noticed. */
+function stamp(path) {
+  const full = join(root, path);
+  if (!existsSync(full)) return null;
+  const { mtimeMs, size } = statSync(full);
+  return `${Math.round(mtimeMs)}:${size}`;
+}
+
+async function build(step, name, doing, result, sources) {
+  const state = readState();
+  if (state[step]?.sources === sources && state[step].result !== null && state[step].result === stamp(result))
+    return say(step, 'up to date');
+  const cores = process.env.CMAKE_BUILD_PARALLEL_LEVEL ?? String(os.availableParallelism());
+  const run = await logged(step, doing, 'npm', ['run', '--silent', name], { CMAKE_BUILD_PARALLEL_LEVEL: cores });
+  if (!run.ok) stop(step, `failed; the whole log is in build/setup.log\n${tail(run.output, 40)}`);
+  saveState({ [step]: { sources, result: stamp(result) } });
+  say(step, `built ${result} (${run.seconds} s)`);
+}
+
+async function addon() {
+  // A build folder that was moved or copied names its old place, which CMake refuses.
+  const cache = join(root, 'build', 'CMakeCache.txt');
+  const home = existsSync(cache) && readFileSync(cache, 'utf8').match(/^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m)?.[1];
+  if (home && home !== root) rmSync(join(root, 'build'), { recursive: true });
+  const sources = fingerprint(
+    ['CMakeLists.txt', 'native', 'node_modules/node-addon-api/package.json'],
+    [process.version, process.arch, process.env.CONVTAPE_CUDA ?? ''],
+  );
+  await build('addon', 'build:addon', 'compiling C++', 'build/Release/convtape.node', sources);
+}
+
+async function typescript() {
+  const sources = fingerprint([
+    'lib',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'package.json',
+    'scripts/esm_wrapper.mjs',
+  ]);
+  await build('dist', 'build:ts', 'compiling TypeScript', 'dist/index.mjs', sources);
+}
+
+if (Number(process.versions.node.split('.')[0]) < 20)
+  stop('node', `needs Node.js 20 or newer, this is ${process.version}`);
+if (!options.has('--build')) {
+  await systemPackages();
+  await dataset();
+  await modules();
+}
+await addon();
+await typescript();
