@@ -1,0 +1,125 @@
+// What every reader of images gives, whatever the files behind it look like.
+
+/** A data set that cannot be read as it is: one line that names the file or folder and says what was expected. */
+export class DataError extends Error {
+  override readonly name: string = 'DataError';
+}
+
+/** A `--data` text that names no kind of data set there is. */
+export class DataSpecError extends DataError {
+  override readonly name = 'DataSpecError';
+}
+
+/** Labelled images of one stored size. */
+export interface Split {
+  /** Number of images. */
+  readonly length: number;
+  /** Class of image `i`, from 0. */
+  label(i: number): number;
+  /**
+   * Image `i` as channels × height × width bytes; not to be written to. A promise where the image is not in memory and has to be
+   * decoded; `ArrayBuffer.isView` tells which (an `await` an image would cost more than a small image does).
+   */
+  pixels(i: number): Uint8Array | Promise<Uint8Array>;
+  /** Where image `i` comes from, for people: a path inside the data set, or `train 17`. */
+  source(i: number): string;
+}
+
+export interface Dataset {
+  readonly name: string;
+  readonly classes: readonly string[];
+  readonly channels: number;
+  /** Stored height, in pixels. */
+  readonly height: number;
+  /** Stored width, in pixels. */
+  readonly width: number;
+  readonly train: Split;
+  readonly test: Split;
+  /** Only where a folder holds `val/` and `test/` both: what the rate of learning may look at. */
+  readonly validation?: Split;
+  /** What a person should be told: that this is the bundled sample, how many images could not be decoded. */
+  readonly notices: readonly string[];
+}
+
+/** A split whose images all lie in memory, one after another. */
+export class MemorySplit implements Split {
+  readonly length: number;
+  readonly #imageSize: number;
+
+  /**
+   * @param pixels length × channels × height × width
+   * @param labels length
+   */
+  constructor(
+    readonly name: string,
+    private readonly data: Uint8Array,
+    private readonly labels: ArrayLike<number>,
+  ) {
+    this.length = labels.length;
+    this.#imageSize = this.length === 0 ? 0 : data.length / this.length;
+    if (!Number.isInteger(this.#imageSize))
+      throw new DataError(`${name}: ${data.length} bytes of pixels do not divide into ${this.length} images`);
+  }
+
+  label(i: number): number {
+    return this.labels[i]!;
+  }
+
+  pixels(i: number): Uint8Array {
+    return this.data.subarray(i * this.#imageSize, (i + 1) * this.#imageSize);
+  }
+
+  source(i: number): string {
+    return `${this.name} ${i}`;
+  }
+}
+
+/** The first `n` images of a split. Readers order their images so that a beginning holds every class. */
+export function limitSplit(split: Split, n: number): Split {
+  if (!(Number.isSafeInteger(n) && n >= 1))
+    throw new RangeError(`limitSplit: n must be a whole number from 1, got ${n}`);
+  if (n >= split.length) return split;
+  return {
+    length: n,
+    label: (i) => split.label(i),
+    pixels: (i) => split.pixels(i),
+    source: (i) => split.source(i),
+  };
+}
+
+/**
+ * Mean of a split's images, channels × height × width, in the units of the bytes (0 to 255).
+ *
+ * The sums are of whole numbers and exact, so the order of reading does not matter.
+ * @param progress is told how many images are done, every thousand.
+ */
+export async function meanImage(split: Split, progress?: (done: number) => void): Promise<Float32Array> {
+  if (split.length === 0) throw new RangeError('meanImage: the split holds no images');
+  let sums = new Float64Array(0);
+  const group = 64;
+  for (let start = 0; start < split.length; start += group) {
+    const end = Math.min(start + group, split.length);
+    const images: (Uint8Array | Promise<Uint8Array>)[] = [];
+    for (let i = start; i < end; i++) images.push(split.pixels(i));
+    for (const image of images.some((p) => !ArrayBuffer.isView(p))
+      ? await Promise.all(images)
+      : (images as Uint8Array[])) {
+      if (sums.length === 0) sums = new Float64Array(image.length);
+      for (let k = 0; k < sums.length; k++) sums[k]! += image[k]!;
+    }
+    if (progress && Math.floor(end / 1000) > Math.floor(start / 1000)) progress(end);
+  }
+  return Float32Array.from(sums, (sum) => sum / split.length);
+}
+
+/** Mean of each channel of a mean image, in the same units. */
+export function channelMeans(mean: Float32Array, channels: number): Float32Array {
+  const area = mean.length / channels;
+  if (!(channels >= 1) || !Number.isInteger(area))
+    throw new RangeError(`channelMeans: ${mean.length} values do not divide into ${channels} channels`);
+  return Float32Array.from({ length: channels }, (_, c) => {
+    let sum = 0;
+    for (let k = c * area; k < (c + 1) * area; k++) sum += mean[k]!;
+    return sum / area;
+  });
+}

@@ -1,0 +1,250 @@
+import type { Dataset, Split } from './dataset';
+import { checkDraw, colourDraws, permutation, randomWindow, type Window } from './order';
+import { Cropper, centreWindow, type Geometry, positions, tenWindows } from './transform';
+
+/** Noise of the text: to every pixel of an image is added Σ vector_i · magnitude_i · α_i, with α_i ~ N(0, std) drawn once for each use of the image. */
+export interface ColourNoise {
+  /** Principal components, each with one value a channel. */
+  vectors: readonly (readonly number[])[];
+  /** In the units of the bytes. */
+  magnitudes: readonly number[];
+  /** Default 0.1. */
+  std?: number;
+}
+
+export interface LoaderOptions {
+  /** Images in a batch. */
+  batch: number;
+  /** Seed of the order and of the views. Default 0. */
+  seed?: number;
+  /** A new order each epoch; otherwise the order of the data set. Default false. */
+  shuffle?: boolean;
+  /** What becomes of a short batch at the end of an epoch. Default 'keep'. */
+  last?: 'keep' | 'drop';
+  /** Height and width of what comes out: a number or [height, width]. Default: the stored size. */
+  size?: number | readonly [number, number];
+  /** Black border on every side before cropping, in pixels. Default 0. */
+  pad?: number;
+  /** Which part of the image: a random window, the centre, or the text's ten test views one after another. Default 'centre'. */
+  view?: 'random' | 'centre' | 'ten-crop';
+  /** With view 'random': mirrored half the time. Default true. */
+  mirror?: boolean;
+  /** With view 'random': so many consecutive images share window and mirroring (32 in the 2012 code). Default 1. */
+  share?: number;
+  colour?: ColourNoise;
+  /** Subtracted from the bytes: a mean image at the stored size or one value a channel. Default: nothing. */
+  mean?: ArrayLike<number>;
+  /** Factor after the subtraction. Default 1. */
+  scale?: number;
+  /** 'u8' leaves the bytes as they are; it goes with neither mean, scale nor colour. Default 'f32'. */
+  dtype?: 'f32' | 'u8';
+  /** Batches made ahead of their use. Default 1. */
+  prefetch?: number;
+}
+
+/** One batch. The arrays are used again: they hold these values until the next batch is asked for. */
+export interface Batch {
+  /** (count · views) × channels × height × width; the views of an image lie side by side. */
+  readonly images: Float32Array | Uint8Array;
+  /** count classes. */
+  readonly labels: Int32Array;
+  /** Numbers of the images in the split. */
+  readonly indices: Int32Array;
+  readonly count: number;
+  /** 10 with view 'ten-crop', else 1. */
+  readonly views: number;
+  /** Number of the batch in its epoch, from 0. */
+  readonly step: number;
+}
+
+interface Slot {
+  images: Float32Array | Uint8Array;
+  labels: Int32Array;
+  indices: Int32Array;
+}
+
+/**
+ * Batches of a split.
+ *
+ * What is in batch `step` of an epoch is a function of the seed, the epoch and the step alone, so a run may start anywhere:
+ * `for await (const batch of loader.epoch(3, 120)) …`.
+ */
+export class Loader {
+  /** Channels, height and width of one view. */
+  readonly shape: readonly [number, number, number];
+  /** Batches in an epoch. */
+  readonly steps: number;
+  readonly batch: number;
+  readonly views: number;
+  readonly #split: Split;
+  readonly #options: LoaderOptions;
+  readonly #geometry: Geometry;
+  readonly #windows: Window[];
+  readonly #cropper: Cropper;
+  readonly #shifts = new Float64Array(16);
+  readonly #normals = new Float64Array(3);
+  readonly #random: Window = { top: 0, left: 0, mirror: false };
+  /** Buffers that no running epoch has. */
+  readonly #free: Slot[] = [];
+
+  constructor(dataset: Pick<Dataset, 'channels' | 'height' | 'width'>, split: Split, options: LoaderOptions) {
+    const { channels, height, width } = dataset;
+    const size = options.size ?? [height, width];
+    const [cropHeight, cropWidth] = typeof size === 'number' ? [size, size] : size;
+    const pad = options.pad ?? 0;
+    wholeNumber('batch', options.batch, 1);
+    wholeNumber('pad', pad, 0);
+    wholeNumber('share', options.share ?? 1, 1);
+    wholeNumber('prefetch', options.prefetch ?? 1, 0);
+    checkDraw(options.seed ?? 0, 0);
+    wholeNumber('size', cropHeight, 1);
+    wholeNumber('size', cropWidth, 1);
+    if (cropHeight > height + 2 * pad || cropWidth > width + 2 * pad)
+      throw new RangeError(
+        `Loader: a ${cropHeight}×${cropWidth} crop does not fit in a ${height}×${width} image with a border of ${pad}`,
+      );
+    if (split.length === 0) throw new RangeError('Loader: the split holds no images');
+    if (options.dtype === 'u8' && (options.mean || options.colour || (options.scale ?? 1) !== 1))
+      throw new RangeError("Loader: dtype 'u8' leaves the bytes as they are; mean, scale and colour need 'f32'");
+    if (options.colour) checkColour(options.colour, channels);
+    this.#geometry = { channels, height, width, pad, cropHeight, cropWidth };
+    this.#cropper = new Cropper(this.#geometry, options.mean, options.scale ?? 1);
+    this.#windows = options.view === 'ten-crop' ? tenWindows(this.#geometry) : [centreWindow(this.#geometry)];
+    this.#split = split;
+    this.#options = options;
+    this.batch = options.batch;
+    this.views = this.#windows.length;
+    this.shape = [channels, cropHeight, cropWidth];
+    this.steps =
+      options.last === 'drop' ? Math.floor(split.length / options.batch) : Math.ceil(split.length / options.batch);
+    if (this.steps === 0)
+      throw new RangeError(
+        `Loader: ${split.length} images are fewer than a batch of ${options.batch}, and last is 'drop'`,
+      );
+  }
+
+  /** Numbers of the images in the order of an epoch. */
+  order(epoch: number): Int32Array {
+    const length = this.#split.length;
+    if (this.#options.shuffle) return permutation(length, this.#options.seed ?? 0, epoch);
+    return Int32Array.from({ length }, (_, i) => i);
+  }
+
+  /** The batches of an epoch, from batch `start` on. */
+  async *epoch(epoch: number, start = 0): AsyncGenerator<Batch, void, void> {
+    checkDraw(this.#options.seed ?? 0, epoch);
+    wholeNumber('start', start, 0);
+    const order = this.order(epoch);
+    const ahead = (this.#options.prefetch ?? 1) + 1;
+    // the batch that the caller has let go of, and those being made
+    const slots = Array.from({ length: ahead }, () => this.#free.pop() ?? this.#slot());
+    const queue: Promise<Batch>[] = [];
+    let next = start;
+    const fill = () => {
+      while (queue.length < ahead && next < this.steps) {
+        const made = this.#make(order, epoch, next, slots[next % slots.length]!);
+        // a failure is reported by the await below, in its turn
+        made.catch(() => {});
+        queue.push(made);
+        next++;
+      }
+    };
+    try {
+      for (fill(); queue.length > 0; fill()) yield await queue.shift()!;
+    } finally {
+      await Promise.allSettled(queue);
+      this.#free.push(...slots);
+    }
+  }
+
+  #slot(): Slot {
+    const values = this.batch * this.views * this.shape[0] * this.shape[1] * this.shape[2];
+    return {
+      images: this.#options.dtype === 'u8' ? new Uint8Array(values) : new Float32Array(values),
+      labels: new Int32Array(this.batch),
+      indices: new Int32Array(this.batch),
+    };
+  }
+
+  async #make(order: Int32Array, epoch: number, step: number, slot: Slot): Promise<Batch> {
+    const first = step * this.batch;
+    const count = Math.min(this.batch, this.#split.length - first);
+    const images: (Uint8Array | Promise<Uint8Array>)[] = [];
+    for (let k = 0; k < count; k++) {
+      const index = order[first + k]!;
+      slot.indices[k] = index;
+      slot.labels[k] = this.#split.label(index);
+      images.push(this.#split.pixels(index));
+    }
+    // the immediate lets what the caller does with the batch before this one go first
+    const [pixels] = await Promise.all([
+      images.some((p) => !ArrayBuffer.isView(p)) ? Promise.all(images) : (images as Uint8Array[]),
+      new Promise((resolve) => setImmediate(resolve)),
+    ]);
+    for (let k = 0; k < count; k++) this.#write(pixels[k]!, epoch, slot.indices[k]!, first + k, slot.images, k);
+    return {
+      images: slot.images.subarray(0, (slot.images.length / this.batch) * count),
+      labels: slot.labels.subarray(0, count),
+      indices: slot.indices.subarray(0, count),
+      count,
+      views: this.views,
+      step,
+    };
+  }
+
+  /** Writes the views of one image to place `k` of a batch; `at` is its place in the epoch. */
+  #write(
+    pixels: Uint8Array,
+    epoch: number,
+    index: number,
+    at: number,
+    out: Float32Array | Uint8Array,
+    k: number,
+  ): void {
+    const { seed = 0, view, mirror = true, share = 1 } = this.#options;
+    const size = this.shape[0] * this.shape[1] * this.shape[2];
+    const shift = this.#shift(epoch, index);
+    let offset = k * this.views * size;
+    const windows = this.#windows;
+    for (let v = 0; v < windows.length; v++, offset += size) {
+      let window = windows[v]!;
+      if (view === 'random') {
+        const { rows, columns } = positions(this.#geometry);
+        const draw = share === 1 ? index : Math.floor(at / share);
+        window = randomWindow(seed, epoch, draw, rows, columns, mirror, this.#random);
+      }
+      if (out instanceof Float32Array) this.#cropper.writeFloats(pixels, window, shift, out, offset);
+      else this.#cropper.writeBytes(pixels, window, out, offset);
+    }
+  }
+
+  #shift(epoch: number, index: number): Float64Array | null {
+    const { colour, seed = 0 } = this.#options;
+    if (!colour) return null;
+    const normals = colourDraws(seed, epoch, index, this.#normals);
+    for (let c = 0; c < this.shape[0]; c++) {
+      let sum = 0;
+      for (let i = 0; i < colour.vectors.length; i++)
+        sum += colour.vectors[i]![c]! * colour.magnitudes[i]! * (colour.std ?? 0.1) * normals[i]!;
+      this.#shifts[c] = sum;
+    }
+    return this.#shifts;
+  }
+}
+
+function wholeNumber(name: string, value: number, least: number): void {
+  if (!(Number.isSafeInteger(value) && value >= least))
+    throw new RangeError(`Loader: ${name} must be a whole number from ${least}, got ${value}`);
+}
+
+function checkColour(colour: ColourNoise, channels: number): void {
+  if (colour.vectors.length > 3 || colour.vectors.length !== colour.magnitudes.length)
+    throw new RangeError(
+      `Loader: colour takes up to 3 vectors with a magnitude each, got ${colour.vectors.length} and ${colour.magnitudes.length}`,
+    );
+  for (const vector of colour.vectors)
+    if (vector.length !== channels)
+      throw new RangeError(
+        `Loader: a colour vector has one value for each of ${channels} channels, got ${vector.length}`,
+      );
+}
