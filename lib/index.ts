@@ -4,3 +4,4 @@ export { tensor } from './tensor/create';
 export { Device, device, devices, numThreads } from './tensor/device';
 export { type Scope, scope } from './tensor/scope';
 export { Tensor } from './tensor/tensor';
+export { version } from './version';

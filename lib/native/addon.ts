@@ -32,7 +32,17 @@ export interface MemoryStats {
   peak: number;
 }
 
+/** How the addon was made. */
+export interface BuildInfo {
+  readonly compiler: string;
+  readonly optimised: boolean;
+  /** Instruction sets that CPU kernels were compiled for, and the one in use. */
+  readonly isas: readonly string[];
+  readonly isa: string;
+}
+
 interface Addon {
+  readonly build: BuildInfo;
   readonly operators: readonly string[];
   readonly Storage: new (device: number, count: number, dtype: DType) => NativeStorage;
   launch(

@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "core/device.h"
+#include "cpu/device.h"
 #include "cpu/pool.h"
 #include "napi/env.h"
 #include "napi/launch.h"
@@ -90,12 +91,37 @@ Napi::Value numThreads(const Napi::CallbackInfo& info) {
   });
 }
 
+// How this file was made, for `convtape devices` and for bug reports.
+Napi::Object build(Napi::Env env) {
+  Napi::Object row = Napi::Object::New(env);
+#if defined(__clang__)
+  row.Set("compiler", "Clang " __clang_version__);
+#else
+  row.Set("compiler", "GCC " __VERSION__);
+#endif
+#if defined(__OPTIMIZE__)
+  row.Set("optimised", true);
+#else
+  row.Set("optimised", false);
+#endif
+  Napi::Array isas = Napi::Array::New(env);
+#if !defined(CONVTAPE_PORTABLE_ONLY)
+  isas.Set(isas.Length(), "avx512");
+  isas.Set(isas.Length(), "avx2");
+#endif
+  isas.Set(isas.Length(), "portable");
+  row.Set("isas", isas);
+  row.Set("isa", cpu::kernels().isa);
+  return row;
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   return guarded(env, [&] {
     env.SetInstanceData(new EnvData(env));
     DeviceRegistry::instance();
     StorageHandle::define(env, exports);
     exports.Set("operators", operatorNames(env));
+    exports.Set("build", build(env));
     exports.Set("launch", Napi::Function::New(env, launch, "launch"));
     exports.Set("devices", Napi::Function::New(env, devices, "devices"));
     exports.Set("memory", Napi::Function::New(env, memory, "memory"));
