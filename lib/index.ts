@@ -1,3 +1,5 @@
+export { defineOp, type OpContext } from './autograd/define';
+export { type GradcheckOptions, type GradcheckResult, gradcheck } from './autograd/gradcheck';
 export { noGrad, type Tape, tape } from './autograd/tape';
 export * as ops from './ops';
 export { tensor } from './tensor/create';

@@ -1,7 +1,7 @@
 // How an operator joins the tape. lib/ops has one file an operator; each makes its rule here and calls `apply`.
 import type { Device } from '../tensor/device';
 import { Tensor } from '../tensor/tensor';
-import { record, recording, type SavedTensor } from './tape';
+import { hold, record, recording, type SavedTensor } from './tape';
 
 export type AnyTensor = Tensor<any, any>;
 
@@ -43,7 +43,8 @@ export function commonDevice(operator: string, inputs: readonly (AnyTensor | nul
       );
     first ??= t;
   });
-  return first!.device;
+  if (!first) throw new TypeError(`${operator}: needs a tensor`);
+  return first.device;
 }
 
 /**
@@ -59,9 +60,13 @@ export function apply<A, T extends AnyTensor>(
   const device = commonDevice(rule.name, inputs);
   if (!recording()) return forward(device, () => {});
   const saved: SavedTensor[] = [];
-  const output = forward(device, (...tensors) => {
-    for (const t of tensors) saved.push({ tensor: t, version: t.storage(rule.name).version });
-  });
-  record(rule, inputs, output, attrs, saved);
-  return output;
+  try {
+    const output = forward(device, (...tensors) => {
+      for (const t of tensors) saved.push(hold(t, rule.name));
+    });
+    record(rule, inputs, output, attrs, saved);
+    return output;
+  } finally {
+    for (const s of saved) s.tensor.dispose();
+  }
 }

@@ -1,24 +1,34 @@
 // The tape: a list of calls in the order they were made. Reverse order is a topological order, so the gradient is one walk back.
 import { launch } from '../native/addon';
 import type { Shape } from '../shape/shape';
+import type { Device } from '../tensor/device';
 import { innermostScope, scope } from '../tensor/scope';
 import { empty, Tensor } from '../tensor/tensor';
 import type { AnyTensor, Rule } from './operator';
 
+/** A value on the tape: the contents of a tensor at one time. */
+export interface Value {
+  readonly id: number;
+  /** The tensor that held it, whatever its contents became later. */
+  readonly serial: number;
+  readonly shape: Shape;
+  readonly device: Device;
+}
+
+/** What a gradient needs, by a handle of its own, so that callers may dispose of theirs. */
 export interface SavedTensor {
   readonly tensor: AnyTensor;
+  readonly value: Value;
   readonly version: number;
 }
 
 interface Entry {
   readonly rule: Rule;
-  readonly inputIds: readonly (number | null)[];
-  readonly inputShapes: readonly Shape[];
+  readonly inputs: readonly (Value | null)[];
   readonly outputId: number;
-  readonly outputShape: Shape;
   readonly attrs: unknown;
-  /** Views of the tape's own, so that callers may dispose of theirs. Emptied when the walk has gone by. */
-  saved: { tensor: AnyTensor; id: number; version: number }[];
+  /** Emptied when the walk has gone by. */
+  saved: readonly SavedTensor[];
 }
 
 const tapes: Tape[] = [];
@@ -29,14 +39,29 @@ export function recording(): boolean {
   return tapes.length > 0 && paused === 0;
 }
 
-/** Runs `fn` without recording it on any tape. */
+/**
+ * Runs `fn` without recording it on any tape; what it returns is a constant to every tape.
+ * @throws TypeError where `fn` is asynchronous: the pause ends when `fn` returns, not when its promise settles.
+ */
 export function noGrad<T>(fn: () => T): T {
+  if (typeof fn !== 'function') throw new TypeError(`noGrad: takes a function, got ${describe(fn)}`);
   paused++;
   try {
-    return fn();
+    const result = fn();
+    if (result instanceof Promise) {
+      result.catch(() => {});
+      throw new TypeError('noGrad: fn must not be asynchronous; await outside, and call operators inside');
+    }
+    return result;
   } finally {
     paused--;
   }
+}
+
+/** @internal Keeps the contents of `t` as they are now. */
+export function hold(t: AnyTensor, operator: string): SavedTensor {
+  const { version } = t.storage(operator);
+  return { tensor: view(t), value: toValue(t), version };
 }
 
 /** A second handle of the same memory that no scope owns. */
@@ -44,7 +69,21 @@ function view(t: AnyTensor): AnyTensor {
   return unowned(new Tensor<any, any>(t.storage('tape').retain(), t.shape));
 }
 
-/** @internal */
+function unowned(t: AnyTensor): AnyTensor {
+  innermostScope()?.forget(t);
+  return t;
+}
+
+function toValue(t: AnyTensor): Value {
+  return { id: t.id, serial: t.serial, shape: t.shape, device: t.device };
+}
+
+function describe(value: unknown): string {
+  if (value instanceof Tensor) return String(value);
+  return value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value;
+}
+
+/** @internal Remembers a call on every tape there is. Integers carry no gradient, so calls that make them are not remembered. */
 export function record(
   rule: Rule,
   inputs: readonly (AnyTensor | null)[],
@@ -52,8 +91,21 @@ export function record(
   attrs: unknown,
   saved: readonly SavedTensor[],
 ): void {
+  if (output.dtype !== 'f32') return;
   for (const tape of tapes) tape.add(rule, inputs, output, attrs, saved);
 }
+
+// What stands on a tape for a gradient computed while it was recording: the walk itself is not recorded, so differentiating through
+// its result would silently give a wrong answer.
+const secondOrder: Rule = {
+  name: 'gradients',
+  gradient: () => {
+    throw new Error(
+      'gradients: the loss depends on another call of gradients, and gradients of gradients are not supported; ' +
+        'call the inner one inside noGrad to treat its result as a constant',
+    );
+  },
+};
 
 export type Params = Readonly<Record<string, Tensor<any, any>>> | readonly Tensor<any, any>[];
 export type Gradients<P extends Params, Unused extends boolean = false> = {
@@ -69,9 +121,10 @@ export interface GradientOptions<Unused extends boolean = boolean> {
   keep?: boolean;
 }
 
+/** A list of the operators called while it was open. Made by {@link tape}. */
 export class Tape implements Disposable {
   #entries: Entry[] = [];
-  #consumed = false;
+  #state: 'open' | 'used up' | 'disposed' = 'open';
 
   /** @internal */
   add(
@@ -83,116 +136,235 @@ export class Tape implements Disposable {
   ): void {
     this.#entries.push({
       rule,
-      inputIds: inputs.map((t) => (t ? t.id : null)),
-      inputShapes: inputs.map((t) => (t ? t.shape : [])),
+      inputs: inputs.map((t) => t && toValue(t)),
       outputId: output.id,
-      outputShape: output.shape,
       attrs,
-      saved: saved.map((s) => ({ tensor: view(s.tensor), id: s.tensor.id, version: s.version })),
+      saved: saved.map((s) => ({ ...s, tensor: view(s.tensor) })),
     });
   }
 
   /**
-   * dL/dp for every tensor of `params`, in the same structure. Each gradient is on its parameter's device.
+   * dL/dp for every tensor of `params`, in the same structure; each gradient has its parameter's shape, is on its device, and
+   * belongs to the caller. Unless `keep` is given the tape is used up: what it remembered is freed as the walk goes by, and it
+   * records no more.
    * @throws RangeError where `loss` is no scalar and no seed is given, and where it does not depend on a parameter.
+   * @throws Error where a value that is needed was overwritten, and where the tape is used up or disposed.
    */
   gradients<const P extends Params, Unused extends boolean = false>(
     loss: Tensor<any>,
     params: P,
     options: GradientOptions<Unused> = {},
   ): Gradients<P, Unused> {
-    loss.storage('gradients');
-    if (this.#consumed)
-      throw new Error('gradients: this tape was used up by an earlier call; give { keep: true } to the earlier one');
-    if (options.seed) {
-      if (options.seed.shape.join() !== loss.shape.join())
-        throw new RangeError(`gradients: seed [${options.seed.shape}] must have the shape of the loss [${loss.shape}]`);
-    } else if (loss.size !== 1) {
-      throw new RangeError(`gradients: the loss must be a scalar, got [${loss.shape}]; reduce it, or give { seed }`);
+    this.#checkArguments(loss, params, options);
+    const names = Object.keys(params);
+    const tensors = Object.values(params) as AnyTensor[];
+    const wanted = new Set(tensors.map((p) => p.id));
+    const { reached, depends } = this.#plan(loss, wanted);
+    if (!options.allowUnused) {
+      const missing = names.filter((_, i) => !reached.has(tensors[i]!.id));
+      if (missing.length > 0) throw notReached(missing, tensors[names.indexOf(missing[0]!)]!);
     }
-    const wanted = new Map(Object.entries(params).map(([name, p]) => [name, (p as AnyTensor).id]));
-    const results = noGrad(() => this.#walk(loss, new Set(wanted.values()), options));
+    const outer = paused > 0 ? [] : tapes.filter((t) => t !== this || options.keep);
+    // The values the result is made of, for tapes that may be asked to differentiate it.
+    const sources =
+      outer.length === 0
+        ? []
+        : this.#entries
+            .filter((e) => reached.has(e.outputId) && depends.has(e.outputId))
+            .flatMap((e) => [...e.inputs, ...e.saved.map((s) => s.value), { ...toValue(loss), id: e.outputId }])
+            .concat(options.seed ? [toValue(options.seed)] : []);
+    const serials = new Map(tensors.map((p, i) => [p.serial, names[i]!]));
+    const found = noGrad(() => this.#walk(loss, wanted, depends, serials, options));
     const out: Record<string, AnyTensor | null> | (AnyTensor | null)[] = Array.isArray(params) ? [] : {};
-    for (const [name, id] of wanted) {
-      const gradient = results.get(id) ?? null;
-      if (!gradient && !options.allowUnused)
-        throw new RangeError(
-          `gradients: the loss does not depend on parameter '${name}'; give { allowUnused: true } to get null for it`,
-        );
+    const given = new Set<AnyTensor>();
+    names.forEach((name, i) => {
+      let gradient = found.get(tensors[i]!.id) ?? null;
+      if (gradient && given.has(gradient)) gradient = view(gradient); // one tensor under two names: two handles
+      if (gradient) given.add(gradient);
       (out as Record<string, AnyTensor | null>)[name] = gradient;
+    });
+    const missing = options.allowUnused ? [] : names.filter((name) => !(out as Record<string, AnyTensor | null>)[name]);
+    if (missing.length > 0) {
+      for (const g of given) g.dispose();
+      throw notReached(missing, tensors[names.indexOf(missing[0]!)]!);
+    }
+    for (const g of given) {
+      innermostScope()?.add(g);
+      for (const t of outer)
+        t.#entries.push({ rule: secondOrder, inputs: sources, outputId: g.id, attrs: null, saved: [] });
     }
     return out as unknown as Gradients<P, Unused>;
   }
 
-  #walk(loss: AnyTensor, wanted: Set<number>, options: GradientOptions): Map<number, AnyTensor> {
-    // Forward: which values depend on a wanted one. Only gradients towards those are computed.
-    const depends = new Set(wanted);
-    for (const e of this.#entries) if (e.inputIds.some((id) => id !== null && depends.has(id))) depends.add(e.outputId);
-
-    const gradients = new Map<number, AnyTensor>();
-    gradients.set(loss.id, options.seed ? view(options.seed) : ones(loss));
-    for (let i = this.#entries.length - 1; i >= 0; i--) {
-      const e = this.#entries[i]!;
-      const dy = gradients.get(e.outputId);
-      if (dy && depends.has(e.outputId)) this.#back(e, dy, depends, gradients);
-      if (dy && !wanted.has(e.outputId)) {
-        gradients.delete(e.outputId);
-        dy.dispose();
-      }
-      if (!options.keep) this.#forget(e);
+  #checkArguments(loss: unknown, params: unknown, options: GradientOptions): void {
+    if (this.#state === 'disposed') throw new Error('gradients: this tape has been disposed');
+    if (this.#state === 'used up')
+      throw new Error('gradients: this tape was used up by an earlier call; give { keep: true } to the earlier one');
+    if (!(loss instanceof Tensor)) throw new TypeError(`gradients: the loss must be a Tensor, got ${describe(loss)}`);
+    if (typeof params !== 'object' || params === null || params instanceof Tensor)
+      throw new TypeError(`gradients: params must be a record or an array of tensors, got ${describe(params)}`);
+    if (typeof options !== 'object' || options === null)
+      throw new TypeError(`gradients: options must be an object, got ${describe(options)}`);
+    loss.storage('gradients');
+    if (loss.dtype !== 'f32') throw new TypeError(`gradients: the loss must be f32, got ${loss.dtype} [${loss.shape}]`);
+    for (const [name, p] of Object.entries(params)) {
+      if (!(p instanceof Tensor))
+        throw new TypeError(`gradients: parameter '${name}' must be a Tensor, got ${describe(p)}`);
+      p.storage('gradients');
+      if (p.dtype !== 'f32')
+        throw new TypeError(
+          `gradients: parameter '${name}' is ${p.dtype} [${p.shape}]; only f32 tensors have gradients`,
+        );
+      const { id, serial } = p;
+      if (this.#entries.some((e) => e.inputs.some((v) => v && v.serial === serial && v.id !== id)))
+        throw new Error(
+          `gradients: parameter '${name}' [${p.shape}] was overwritten after the tape recorded a use of it; ask for gradients before updating it`,
+        );
     }
-    if (!options.keep) {
-      this.#entries = [];
-      this.#consumed = true;
+    const { seed } = options;
+    if (seed !== undefined) {
+      if (!(seed instanceof Tensor)) throw new TypeError(`gradients: seed must be a Tensor, got ${describe(seed)}`);
+      if (seed.shape.join() !== loss.shape.join())
+        throw new RangeError(`gradients: seed [${seed.shape}] must have the shape of the loss [${loss.shape}]`);
+      if ((seed.dtype as string) !== 'f32') throw new TypeError(`gradients: seed must be f32, got ${seed.dtype}`);
+      if (seed.device !== loss.device)
+        throw new TypeError(
+          `gradients: seed is on ${seed.device.name}, the loss on ${loss.device.name}; copy one with copyTo`,
+        );
+    } else if (loss.size !== 1) {
+      throw new RangeError(`gradients: the loss must be a scalar, got [${loss.shape}]; reduce it, or give { seed }`);
     }
-    for (const [id, g] of gradients) {
-      if (wanted.has(id)) innermostScope()?.add(g);
-      else g.dispose();
-    }
-    return gradients;
   }
 
-  #back(e: Entry, dy: AnyTensor, depends: Set<number>, gradients: Map<number, AnyTensor>): void {
-    const needs = e.inputIds.map((id) => id !== null && depends.has(id));
+  /** Values the loss depends on, and values that depend on a wanted one: only gradients towards those are computed. */
+  #plan(loss: AnyTensor, wanted: ReadonlySet<number>): { reached: Set<number>; depends: Set<number> } {
+    const depends = new Set(wanted);
+    for (const e of this.#entries) if (e.inputs.some((v) => v && depends.has(v.id))) depends.add(e.outputId);
+    const reached = new Set([loss.id]);
+    for (let i = this.#entries.length - 1; i >= 0; i--) {
+      const e = this.#entries[i]!;
+      if (reached.has(e.outputId)) for (const v of e.inputs) if (v) reached.add(v.id);
+    }
+    return { reached, depends };
+  }
+
+  #walk(
+    loss: AnyTensor,
+    wanted: ReadonlySet<number>,
+    depends: ReadonlySet<number>,
+    serials: ReadonlyMap<number, string>,
+    options: GradientOptions,
+  ): Map<number, AnyTensor> {
+    const gradients = new Map<number, AnyTensor>();
+    try {
+      if (depends.has(loss.id)) gradients.set(loss.id, options.seed ? view(options.seed) : ones(loss));
+      for (let i = this.#entries.length - 1; i >= 0; i--) {
+        const e = this.#entries[i]!;
+        const dy = gradients.get(e.outputId);
+        if (dy) {
+          this.#back(e, dy, depends, gradients, serials);
+          if (!wanted.has(e.outputId)) {
+            gradients.delete(e.outputId);
+            dy.dispose();
+          }
+        }
+        if (!options.keep) forget(e);
+      }
+      for (const id of wanted) {
+        const g = gradients.get(id);
+        if (!g?.storage('gradients').shared) continue;
+        gradients.set(id, copyOf(g)); // a rule may give one tensor for two inputs; callers get memory of their own
+        g.dispose();
+      }
+      const results = new Map<number, AnyTensor>();
+      for (const id of wanted) {
+        const g = gradients.get(id);
+        if (g) results.set(id, g);
+        gradients.delete(id);
+      }
+      return results;
+    } finally {
+      for (const g of gradients.values()) g.dispose();
+      if (!options.keep) {
+        this.#close();
+        this.#state = 'used up';
+      }
+    }
+  }
+
+  #back(
+    e: Entry,
+    dy: AnyTensor,
+    depends: ReadonlySet<number>,
+    gradients: Map<number, AnyTensor>,
+    serials: ReadonlyMap<number, string>,
+  ): void {
+    const needs = e.inputs.map((v) => v !== null && depends.has(v.id));
     if (!needs.includes(true)) return;
     if (!e.rule.gradient) throw new Error(`gradients: ${e.rule.name} has no derivative`);
     for (const s of e.saved)
-      if (s.tensor.storage('gradients').version !== s.version)
+      if (s.tensor.storage('gradients').version !== s.version) {
+        const name = serials.has(s.value.serial) ? `parameter '${serials.get(s.value.serial)}'` : 'a tensor';
         throw new Error(
-          `gradients: a tensor [${s.tensor.shape}] that ${e.rule.name} needs for its gradient was overwritten (copyFrom) after it was used`,
+          `gradients: ${name} [${s.tensor.shape}] that ${e.rule.name} needs for its gradient was overwritten after it was used`,
         );
-    const context = { attrs: e.attrs, saved: e.saved.map((s) => s.tensor), needs, inputShapes: e.inputShapes };
-    // Whatever a rule makes on the way to its results goes with this scope.
+      }
+    const context = {
+      attrs: e.attrs,
+      saved: e.saved.map((s) => s.tensor),
+      needs,
+      inputShapes: e.inputs.map((v) => (v ? v.shape : [])),
+    };
+    // Whatever a rule makes, its results too, goes with this scope; the tape holds views of the results.
     using intermediates = scope();
     e.rule.gradient(context, dy).forEach((g, i) => {
-      if (!g || !needs[i]) return;
-      const id = e.inputIds[i]!;
-      if (g.shape.join() !== e.inputShapes[i]!.join())
-        throw new Error(
-          `gradients: ${e.rule.name} gave a gradient of shape [${g.shape}] for an input of shape [${e.inputShapes[i]}]`,
+      const input = e.inputs[i];
+      if (!g || !needs[i] || !input) return;
+      if (g.shape.join() !== input.shape.join())
+        throw new RangeError(
+          `${e.rule.name}: gave a gradient of shape [${g.shape}] for input ${i} of shape [${input.shape}]`,
         );
-      const own = view(g);
-      if (g !== dy && !e.saved.some((s) => s.tensor === g)) g.dispose();
-      const before = gradients.get(id);
-      gradients.set(id, before ? accumulate(before, own) : own);
+      if (g.device !== input.device)
+        throw new TypeError(
+          `${e.rule.name}: gave a gradient on ${g.device.name} for input ${i} [${input.shape}] on ${input.device.name}`,
+        );
+      const before = gradients.get(input.id);
+      gradients.set(input.id, before ? accumulate(before, g) : view(g));
     });
     void intermediates;
   }
 
-  #forget(e: Entry): void {
-    for (const s of e.saved) s.tensor.dispose();
-    e.saved = [];
+  /** Stops recording and frees what is remembered. */
+  #close(): void {
+    const at = tapes.lastIndexOf(this);
+    if (at >= 0) tapes.splice(at, 1);
+    for (const e of this.#entries) forget(e);
+    this.#entries = [];
   }
 
   [Symbol.dispose](): void {
-    const at = tapes.lastIndexOf(this);
-    if (at >= 0) tapes.splice(at, 1);
-    for (const e of this.#entries) this.#forget(e);
-    this.#entries = [];
+    this.#close();
+    this.#state = 'disposed';
   }
 }
 
-/** a + b, into a's memory where nobody else looks at it. Consumes both. */
+function forget(e: Entry): void {
+  for (const s of e.saved) s.tensor.dispose();
+  e.saved = [];
+}
+
+function notReached(names: readonly string[], first: AnyTensor): RangeError {
+  const more =
+    names.length > 1
+      ? ` (and ${names.length - 1} more: ${names.slice(1, 5).join(', ')}${names.length > 5 ? ', …' : ''})`
+      : '';
+  return new RangeError(
+    `gradients: the loss does not depend on parameter '${names[0]}' [${first.shape}]${more} as far as this tape recorded; ` +
+      'give { allowUnused: true } to get null for it',
+  );
+}
+
+/** a + b, into a's memory where nobody else looks at it. Consumes a. */
 function accumulate(a: AnyTensor, b: AnyTensor): AnyTensor {
   const storage = a.storage('gradients');
   const into = storage.shared ? unowned(empty(a.shape, a.device)) : a;
@@ -204,8 +376,14 @@ function accumulate(a: AnyTensor, b: AnyTensor): AnyTensor {
     [into.storage('gradients').native],
   );
   if (into !== a) a.dispose();
-  b.dispose();
   return into;
+}
+
+/** The same values in memory of their own. */
+function copyOf(t: AnyTensor): AnyTensor {
+  const copy = unowned(empty(t.shape, t.device));
+  copy.storage('gradients').native.copyFrom(t.storage('gradients').native);
+  return copy;
 }
 
 function ones(like: AnyTensor): AnyTensor {
@@ -214,12 +392,10 @@ function ones(like: AnyTensor): AnyTensor {
   return t;
 }
 
-function unowned(t: AnyTensor): AnyTensor {
-  innermostScope()?.forget(t);
-  return t;
-}
-
-/** `using t = tape()` records every operator until it is disposed. */
+/**
+ * `using t = tape()` records every operator called until it is disposed (or used up by `t.gradients`). Tapes nest: an operator
+ * called while several are open is recorded on each.
+ */
 export function tape(): Tape {
   const t = new Tape();
   tapes.push(t);

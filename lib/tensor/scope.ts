@@ -21,6 +21,11 @@ export class Scope implements Disposable {
     return t;
   }
 
+  /** Whether this scope will free `t`. */
+  has(t: Tensor<any, any>): boolean {
+    return this.#made.has(t);
+  }
+
   /** @internal Takes `t` out without handing it to the scope around. */
   forget(t: Tensor<any, any>): void {
     this.#made.delete(t);

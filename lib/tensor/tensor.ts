@@ -16,16 +16,28 @@ export type NestedArray = number | NestedArray[];
 export class Tensor<out S extends Shape = Shape, out D extends DType = 'f32'> implements Disposable {
   readonly shape: S;
   readonly dtype: D;
-  /** @internal Identity on a tape: the same value, whoever holds it. */
-  readonly id: number = nextId++;
+  /** @internal Identity of this tensor, whatever its contents become. */
+  readonly serial: number = nextId++;
+  #id: number = this.serial;
+  #idVersion: number;
   #storage: Storage | null;
 
   /** @internal Use `tensor`, `zeros` and their like. */
   constructor(storage: Storage, shape: S) {
     this.#storage = storage;
+    this.#idVersion = storage.version;
     this.shape = Object.freeze(shape.slice()) as unknown as S;
     this.dtype = storage.dtype as D;
     innermostScope()?.add(this as Tensor<any, any>);
+  }
+
+  /** @internal Identity of the present contents on a tape: another one after every overwrite. */
+  get id(): number {
+    if (this.#storage && this.#storage.version !== this.#idVersion) {
+      this.#idVersion = this.#storage.version;
+      this.#id = nextId++;
+    }
+    return this.#id;
   }
 
   /** Number of elements. */
