@@ -38,6 +38,7 @@ struct Launch {
   std::shared_ptr<Status> inStatus[Operands::kMax];
   std::shared_ptr<Status> outStatus[Operands::kMax];
   bool inPlace = false;  // outputs hold values that must survive a failure (the optimiser's update)
+  bool partial = false;  // writes a part of its output: success does not undo another part's failure
 };
 
 class Device {

@@ -19,19 +19,22 @@ int64_t product(const char* op, const Dims& dims) {
   return total;
 }
 
-void OperandChecker::strided(int i, const char* name, const Dims& shape, const Dims& strides, int64_t offset) const {
+void OperandChecker::strided(int i, const char* name, DType dtype, const Dims& shape, const Dims& strides, int64_t offset) const {
   if (i >= operands_.inputs || !operands_.in[i]) fail(ErrorKind::Type, op_, "input ", i, " (", name, ") is missing");
-  walk(name, operands_.in[i], shape, strides, offset);
+  walk(name, operands_.in[i], dtype, shape, strides, offset);
 }
 
-void OperandChecker::stridedOutput(int i, const char* name, const Dims& shape, const Dims& strides, int64_t offset) const {
+void OperandChecker::stridedOutput(int i, const char* name, DType dtype, const Dims& shape, const Dims& strides, int64_t offset) const {
   if (i >= operands_.outputs || !operands_.out[i]) fail(ErrorKind::Type, op_, "output ", i, " (", name, ") is missing");
-  walk(name, operands_.out[i], shape, strides, offset);
+  walk(name, operands_.out[i], dtype, shape, strides, offset);
 }
 
-void OperandChecker::walk(const char* name, const Operand& operand, const Dims& shape, const Dims& strides, int64_t offset) const {
+void OperandChecker::walk(const char* name, const Operand& operand, DType dtype, const Dims& shape, const Dims& strides,
+                          int64_t offset) const {
+  if (operand.dtype != dtype) fail(ErrorKind::Type, op_, name, " must be ", nameOf(dtype), ", got ", nameOf(operand.dtype));
   if (shape.rank != strides.rank) fail(ErrorKind::Range, op_, name, " has ", strides.rank, " strides for a shape of rank ", shape.rank);
   int64_t last = offset;
+  if (offset < 0 || offset > operand.count) fail(ErrorKind::Range, op_, name, " has no element ", offset);
   for (int d = 0; d < shape.rank; ++d) {
     if (strides[d] < 0) fail(ErrorKind::Range, op_, name, " has a negative stride");
     int64_t span = 0;
@@ -39,8 +42,7 @@ void OperandChecker::walk(const char* name, const Operand& operand, const Dims& 
     if (__builtin_mul_overflow(shape[d] - 1, strides[d], &span) || __builtin_add_overflow(last, span, &last))
       fail(ErrorKind::Range, op_, "strides of ", name, " are too large");
   }
-  if (offset < 0 || last >= operand.count)
-    fail(ErrorKind::Range, op_, name, " has ", operand.count, " elements, its strides reach element ", last);
+  if (last >= operand.count) fail(ErrorKind::Range, op_, name, " has ", operand.count, " elements, its strides reach element ", last);
 }
 
 void OperandChecker::one(const char* role, const char* name, int given, const Operand* list, int i, DType dtype, int64_t count,

@@ -55,17 +55,17 @@ class OperandChecker {
   void optionalOutput(int i, const char* name, DType dtype, int64_t count) const {
     one("output", name, operands_.outputs, operands_.out, i, dtype, count, true);
   }
-  // A float operand walked over `shape` with element strides (0 along a broadcast axis) from element `offset`: every element it
-  // touches must exist.
-  void strided(int i, const char* name, const Dims& shape, const Dims& strides, int64_t offset = 0) const;
-  void stridedOutput(int i, const char* name, const Dims& shape, const Dims& strides, int64_t offset = 0) const;
+  // An operand walked over `shape` with element strides (0 along a broadcast axis) from element `offset`: every element it touches
+  // must exist.
+  void strided(int i, const char* name, DType dtype, const Dims& shape, const Dims& strides, int64_t offset = 0) const;
+  void stridedOutput(int i, const char* name, DType dtype, const Dims& shape, const Dims& strides, int64_t offset = 0) const;
   // Refuses another number of operands than the operator takes.
   void arity(int inputs, int outputs) const;
   // Refuses a parameter outside [low, high].
   void range(const char* name, double value, double low, double high) const;
 
  private:
-  void walk(const char* name, const Operand& operand, const Dims& shape, const Dims& strides, int64_t offset) const;
+  void walk(const char* name, const Operand& operand, DType dtype, const Dims& shape, const Dims& strides, int64_t offset) const;
   void one(const char* role, const char* name, int given, const Operand* list, int i, DType dtype, int64_t count, bool optional) const;
   const char* op_;
   const Operands& operands_;

@@ -128,7 +128,7 @@ void CpuDevice::runLaunch(Launch& work) {
   }
   if (work.inPlace) return;  // values that were there before stay valid: the failed update did not happen
   for (int i = 0; i < work.operands.outputs; ++i)
-    if (work.outStatus[i]) work.outStatus[i]->set(error);
+    if (work.outStatus[i] && (error || !work.partial)) work.outStatus[i]->set(error);
 }
 
 void CpuDevice::write(const std::shared_ptr<Storage>& to, const void* from) {

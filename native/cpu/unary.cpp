@@ -1,36 +1,78 @@
-#include <cmath>
+#include <math.h>
 
 #include "cpu/kernels.h"
 
 namespace convtape::cpu::CONVTAPE_ISA {
+namespace {
 
 constexpr int64_t kGrain = 1 << 14;
 
-void run(const Unary::Params& p, const Operands& o, Context&) {
+template <class F>
+void unary(const Unary::Params& p, const Operands& o, F f) {
   const float* x = o.in[0].f32();
   float* y = o.out[0].f32();
   parallelRanges(p.count, kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) y[i] = x[i] > 0 ? x[i] : 0;
+    for (int64_t i = begin; i < end; ++i) y[i] = f(x[i]);
   });
+}
+
+template <class F>
+void unaryGrad(const Unary::Params& p, const Operands& o, F f) {
+  const float *dy = o.in[0].f32(), *saved = o.in[1].f32();
+  float* dx = o.out[0].f32();
+  parallelRanges(p.count, kGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) dx[i] = f(dy[i], saved[i]);
+  });
+}
+
+}  // namespace
+
+void run(const Unary::Params& p, const Operands& o, Context&) {
+  switch (p.function) {
+    case UnaryFunction::Relu:
+      return unary(p, o, [](float x) { return x < 0 ? 0 : x; });  // NaN stays
+    case UnaryFunction::Tanh:
+      return unary(p, o, [](float x) { return tanhf(x); });
+    case UnaryFunction::Sigmoid:
+      return unary(p, o, [](float x) { return 1 / (1 + expf(-x)); });
+    case UnaryFunction::Neg:
+      return unary(p, o, [](float x) { return -x; });
+    case UnaryFunction::Exp:
+      return unary(p, o, [](float x) { return expf(x); });
+    case UnaryFunction::Log:
+      return unary(p, o, [](float x) { return logf(x); });
+    case UnaryFunction::Sqrt:
+      return unary(p, o, [](float x) { return sqrtf(x); });
+    case UnaryFunction::Square:
+      return unary(p, o, [](float x) { return x * x; });
+    case UnaryFunction::Abs:
+      return unary(p, o, [](float x) { return __builtin_fabsf(x); });
+  }
 }
 
 void run(const UnaryGrad::Params& p, const Operands& o, Context&) {
-  const float *dy = o.in[0].f32(), *y = o.in[1].f32();
-  float* dx = o.out[0].f32();
-  parallelRanges(p.count, kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) dx[i] = y[i] > 0 ? dy[i] : 0;
-  });
+  switch (p.function) {
+    case UnaryFunction::Relu:
+      return unaryGrad(p, o, [](float dy, float y) { return y <= 0 ? 0 : dy; });
+    case UnaryFunction::Tanh:
+      return unaryGrad(p, o, [](float dy, float y) { return dy * (1 - y * y); });
+    case UnaryFunction::Sigmoid:
+      return unaryGrad(p, o, [](float dy, float y) { return dy * (y * (1 - y)); });
+    case UnaryFunction::Neg:
+      return unaryGrad(p, o, [](float dy, float) { return -dy; });
+    case UnaryFunction::Exp:
+      return unaryGrad(p, o, [](float dy, float y) { return dy * y; });
+    case UnaryFunction::Log:
+      return unaryGrad(p, o, [](float dy, float x) { return dy / x; });
+    case UnaryFunction::Sqrt:
+      return unaryGrad(p, o, [](float dy, float y) { return dy / (2 * y); });
+    case UnaryFunction::Square:
+      return unaryGrad(p, o, [](float dy, float x) { return dy * (2 * x); });
+    case UnaryFunction::Abs:
+      return unaryGrad(p, o, [](float dy, float x) { return x > 0 ? dy : x < 0 ? -dy : x == 0 ? 0 : x; });
+  }
 }
 
-void run(const Binary::Params& p, const Operands& o, Context&) {
-  (void)p;
-  (void)o;
-}
-void run(const Random::Params&, const Operands&, Context&) {}
 void run(const Matmul::Params&, const Operands&, Context&) {}
-void run(const Fill::Params& p, const Operands& o, Context&) {
-  if (o.out[0].dtype == DType::F32)
-    for (int64_t i = 0; i < p.count; ++i) o.out[0].f32()[i] = static_cast<float>(p.value);
-}
 
 }  // namespace convtape::cpu::CONVTAPE_ISA

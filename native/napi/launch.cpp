@@ -15,6 +15,10 @@ template <class Op, class = void>
 struct InPlace : std::false_type {};
 template <class Op>
 struct InPlace<Op, std::void_t<decltype(Op::inPlace)>> : std::bool_constant<Op::inPlace> {};
+template <class Op, class = void>
+struct Partial : std::false_type {};
+template <class Op>
+struct Partial<Op, std::void_t<decltype(Op::partial)>> : std::bool_constant<Op::partial> {};
 
 template <class Op>
 void prepare(Napi::Object object, Launch& work) {
@@ -26,6 +30,7 @@ void prepare(Napi::Object object, Launch& work) {
   Op::check(p, work.operands);
   std::memcpy(work.params, &p, sizeof p);
   work.inPlace = InPlace<Op>::value;
+  work.partial = Partial<Op>::value;
 }
 
 using PrepareFn = void (*)(Napi::Object, Launch&);

@@ -5,6 +5,8 @@
 #include "core/ops/fill.h"
 #include "core/ops/matmul.h"
 #include "core/ops/random.h"
+#include "core/ops/reduce.h"
+#include "core/ops/strided_copy.h"
 #include "core/ops/unary.h"
 
 namespace convtape {
@@ -14,8 +16,12 @@ namespace convtape {
   X(Unary)                      \
   X(UnaryGrad)                  \
   X(Binary)                     \
+  X(BinaryGrad)                 \
   X(Fill)                       \
   X(Random)                     \
+  X(Reduce)                     \
+  X(MaxGrad)                    \
+  X(StridedCopy)                \
   X(Matmul)
 // clang-format on
 
