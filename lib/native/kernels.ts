@@ -1,14 +1,26 @@
 // Parameters of every native operator, as native/core/ops/*.h names them. test/native/kernels.test.ts compares this list with the addon's.
 
 export type UnaryFunction = 'relu' | 'tanh' | 'sigmoid' | 'neg' | 'exp' | 'log' | 'sqrt' | 'square' | 'abs';
+export type BinaryPartial = 'divB' | 'maximumA' | 'maximumB';
+export type Reduction = 'sum' | 'mean' | 'max';
 export type BinaryFunction = 'add' | 'sub' | 'mul' | 'div' | 'maximum';
 type Ints = readonly number[];
+interface ReducedAxes {
+  shape: Ints;
+  strides: Ints;
+  reduced: Ints;
+  reducedStrides: Ints;
+}
 
 export interface KernelParams {
   unary: { function: UnaryFunction; count: number };
   unaryGrad: { function: UnaryFunction; count: number };
   binary: { function: BinaryFunction; shape: Ints; aStrides: Ints; bStrides: Ints };
+  binaryGrad: { partial: BinaryPartial; shape: Ints; aStrides: Ints; bStrides: Ints };
   fill: { count: number; value: number };
   random: { distribution: 'normal' | 'uniform'; count: number; seed: number; a: number; b: number };
+  reduce: { function: Reduction } & ReducedAxes;
+  maxGrad: ReducedAxes;
+  stridedCopy: { shape: Ints; fromStrides: Ints; toStrides: Ints; fromOffset: number; toOffset: number };
   matmul: { m: number; n: number; k: number; transposeA: boolean; transposeB: boolean; relu: boolean };
 }

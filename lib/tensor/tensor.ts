@@ -1,11 +1,18 @@
 import { inspect } from 'node:util';
 import type { AnyTypedArray, DType, TypedArrayOf } from '../native/addon';
 import type { Shape } from '../shape/shape';
-import type { Device } from './device';
+import { show } from './checks';
+import type { Device, DeviceLike } from './device';
 import { innermostScope } from './scope';
 import { Storage } from './storage';
 
 let nextId = 1;
+
+/** @internal The operators that are methods too. They import this file, so lib/ops/index.ts hands them over when it is loaded. */
+export const methods = {} as {
+  reshape(x: Tensor<any, any>, shape: Shape): Tensor<any, any>;
+  copyTo(x: Tensor<any, any>, device: DeviceLike): Tensor<any, any>;
+};
 
 export type NestedArray = number | NestedArray[];
 
@@ -93,10 +100,29 @@ export class Tensor<out S extends Shape = Shape, out D extends DType = 'f32'> im
    */
   copyFrom(source: AnyTypedArray | Tensor<Shape, D>): this {
     const storage = this.storage('copyFrom');
-    if (source instanceof Tensor) storage.native.copyFrom(source.storage('copyFrom').native);
+    const tensor = source instanceof Tensor;
+    if (!tensor && (!ArrayBuffer.isView(source) || source instanceof DataView))
+      throw new TypeError(`copyFrom: takes a tensor or a typed array, got ${show(source)}`);
+    const count = tensor ? source.size : source.length;
+    const dtype = tensor ? source.dtype : dtypeOf(source);
+    if (dtype !== this.dtype || count !== this.size)
+      throw new (dtype === this.dtype ? RangeError : TypeError)(
+        `copyFrom: ${tensor ? `a ${dtype} tensor [${source.shape}]` : `${source.constructor.name} of ${count}`} does not fit a ${this.dtype} tensor [${this.shape}] of ${this.size}`,
+      );
+    if (tensor) storage.native.copyFrom(source.storage('copyFrom').native);
     else storage.native.write(source);
     storage.version++;
     return this;
+  }
+
+  /** The same values in another shape, sharing this tensor's memory; see `ops.reshape`. */
+  reshape<const T extends Shape>(shape: T): Tensor<T, D> {
+    return methods.reshape(this, shape);
+  }
+
+  /** A copy on `device`; see `ops.copyTo`. */
+  to(device: DeviceLike): Tensor<S, D> {
+    return methods.copyTo(this, device);
   }
 
   /** Frees the memory, unless a reshape or a tape still needs it. Harmless when done twice. */
@@ -118,6 +144,12 @@ export class Tensor<out S extends Shape = Shape, out D extends DType = 'f32'> im
     if (!this.#storage || this.size > 1000) return this.toString();
     return `${this.toString()} ${inspect(nest(this.dataSync(), this.shape), { depth: 6 })}`;
   }
+}
+
+// By name: typed arrays of another realm (a vm context) are no instances of this one's classes.
+function dtypeOf(array: AnyTypedArray): DType | undefined {
+  const kind = Object.prototype.toString.call(array).slice(8, -1);
+  return ({ Float32Array: 'f32', Int32Array: 'i32', Uint8Array: 'u8', Uint8ClampedArray: 'u8' } as const)[kind];
 }
 
 function nest(data: ArrayLike<number>, shape: Shape): NestedArray {

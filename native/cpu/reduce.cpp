@@ -7,7 +7,7 @@ namespace convtape::cpu::CONVTAPE_ISA {
 namespace {
 
 constexpr int64_t kPiece = 1 << 15;  // elements a task adds up
-constexpr int kLanes = 32;           // independent partial results along a row
+constexpr int kPartials = 32;           // independent partial results along a row
 constexpr int64_t kColumns = 128;    // outputs a task keeps at once when it walks down columns
 
 struct SumOf {
@@ -56,20 +56,20 @@ struct Plan {
 
 template <class F>
 double addRow(const Plan& plan, const float* x, int64_t begin, int64_t end) {
-  double lanes[kLanes];
-  for (int l = 0; l < kLanes; ++l) lanes[l] = F::kStart;
+  double partials[kPartials];
+  for (int l = 0; l < kPartials; ++l) partials[l] = F::kStart;
   const int64_t s = plan.reduced.innerStride(0);
   forRows(plan.reduced, begin, end, [&](int64_t, const int64_t* at, int64_t n) {
     const float* row = x + at[0];
     int64_t i = 0;
     if (s == 1)
-      for (; i + kLanes <= n; i += kLanes)
-        for (int l = 0; l < kLanes; ++l) lanes[l] = F::join(lanes[l], row[i + l]);
-    for (; i < n; ++i) lanes[i % kLanes] = F::join(lanes[i % kLanes], row[i * s]);
+      for (; i + kPartials <= n; i += kPartials)
+        for (int l = 0; l < kPartials; ++l) partials[l] = F::join(partials[l], row[i + l]);
+    for (; i < n; ++i) partials[i % kPartials] = F::join(partials[i % kPartials], row[i * s]);
   });
-  for (int half = kLanes / 2; half > 0; half /= 2)
-    for (int l = 0; l < half; ++l) lanes[l] = F::join(lanes[l], lanes[l + half]);
-  return lanes[0];
+  for (int half = kPartials / 2; half > 0; half /= 2)
+    for (int l = 0; l < half; ++l) partials[l] = F::join(partials[l], partials[l + half]);
+  return partials[0];
 }
 
 template <class F>

@@ -69,7 +69,7 @@ void run(const UnaryGrad::Params& p, const Operands& o, Context&) {
     case UnaryFunction::Square:
       return unaryGrad(p, o, [](float dy, float x) { return dy * (2 * x); });
     case UnaryFunction::Abs:
-      return unaryGrad(p, o, [](float dy, float x) { return x > 0 ? dy : x < 0 ? -dy : x == 0 ? 0 : x; });
+      return unaryGrad(p, o, [](float dy, float x) { return x > 0 ? dy : x < 0 ? -dy : 0; });
   }
 }
 

@@ -1,6 +1,7 @@
 """Makes the PyTorch literals that test/support/literals.ts reads. Needs Debian's python3-torch, run by /usr/bin/python3.
 Each test/literals/NAME.py calls `case` for each case and `write(__file__)` last: python3 test/literals/NAME.py"""
 import json
+import math
 import os
 
 import torch
@@ -19,10 +20,16 @@ def literal(t):
     if t is None:
         return None
     dtype = {torch.float32: "f32", torch.float64: "f32", torch.int32: "i32", torch.int64: "i32", torch.uint8: "u8", torch.bool: "u8"}[t.dtype]
-    numbers = t.detach().flatten().tolist()
-    if dtype == "f32":
-        numbers = [float(f"{v:.9g}") for v in numbers]
+    flat = t.detach().flatten()
+    numbers = [number(v) for v in flat.float().tolist()] if dtype == "f32" else flat.tolist()
     return {"shape": list(t.shape), "dtype": dtype, "data": numbers}
+
+
+def number(v):
+    """Nine digits tell every float32 apart; JSON has neither NaN nor infinities."""
+    if math.isnan(v):
+        return None
+    return str(v).replace("inf", "Infinity") if math.isinf(v) else float(f"{v:.9g}")
 
 
 def case(name, inputs, attrs, function, grad=None):

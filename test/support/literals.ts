@@ -25,12 +25,18 @@ export interface LiteralCase {
 export type AnyTensor = Tensor<any, any>;
 
 export function loadLiterals(name: string): LiteralCase[] {
-  return JSON.parse(readFileSync(join(__dirname, '..', 'literals', `${name}.json`), 'utf8')) as LiteralCase[];
+  const text = readFileSync(join(__dirname, '..', 'literals', `${name}.json`), 'utf8');
+  // What JSON cannot write: NaN is null there, infinities are strings.
+  return JSON.parse(text, (_key, value) => (Array.isArray(value) ? value.map(decode) : value)) as LiteralCase[];
+}
+
+function decode(value: unknown): unknown {
+  if (value === null) return Number.NaN;
+  return value === 'Infinity' || value === '-Infinity' ? Number(value) : value;
 }
 
 export function toTensor(literal: Literal, device: Device): AnyTensor {
-  const numbers = literal.data.map((x) => (x === null ? Number.NaN : x));
-  return tensor(numbers, { shape: literal.shape, dtype: literal.dtype, device }) as AnyTensor;
+  return tensor(literal.data, { shape: literal.shape, dtype: literal.dtype, device }) as AnyTensor;
 }
 
 /**
