@@ -1,8 +1,16 @@
 // Every operator, with its gradient and sample calls. The type is total over what ./index exports, so that an operator without an
 // entry here is a compile error, and the samples are all that a gradient check or a new kind of device needs.
+
+import { addRule, divRule, maximumRule, mulRule, subRule } from './binary';
 import type { Case, Operator } from './cases';
+import { concatRule } from './concat';
+import { copyToRule } from './copy_to';
 import * as ops from './index';
-import { reluRule } from './unary';
+import { maxRule, meanRule, sumRule } from './reduce';
+import { flattenRule, reshapeRule } from './reshape';
+import { sliceRule } from './slice';
+import { transposeRule } from './transpose';
+import { absRule, expRule, logRule, negRule, reluRule, sigmoidRule, sqrtRule, squareRule, tanhRule } from './unary';
 
 export type OperatorName = keyof typeof ops;
 
@@ -15,8 +23,100 @@ function elementwise(run: (x: any) => any, low = -2, high = 2): [Case, ...Case[]
   ];
 }
 
+/** The same function of two tensors over equal shapes, and broadcast from either side and from both by turns. */
+function broadcasting(run: (a: any, b: any) => any, low = -2, high = 2): [Case, ...Case[]] {
+  const over = (name: string, a: number[], b: number[], elements?: number): Case => ({
+    name,
+    inputs: { a: { shape: a, low, high }, b: { shape: b, low, high } },
+    run: (inputs) => run(inputs.a, inputs.b),
+    elements,
+  });
+  return [
+    over('equal shapes', [3, 5, 7], [3, 5, 7]),
+    over('scalar and scalar', [], []),
+    over('channels', [2, 3, 4, 5], [3, 1, 1]),
+    over('a row', [7], [5, 7]),
+    over('both by turns', [2, 1, 3, 1], [5, 1, 4]),
+    over('large', [40_007], [40_007], 8),
+  ];
+}
+
+function reducing(run: (x: any, options?: any) => any): [Case, ...Case[]] {
+  const over = (name: string, shape: number[], options?: object, elements?: number): Case => ({
+    name,
+    inputs: { x: shape },
+    run: ({ x }) => run(x, options),
+    elements,
+  });
+  return [
+    over('a scalar', []),
+    over('all axes', [3, 5, 7]),
+    over('rows', [5, 37], { axis: -1 }),
+    over('columns', [37, 5], { axis: 0, keepDims: true }),
+    over('channels', [2, 3, 4, 5], { axis: [0, 2, 3] }),
+    over('large', [70_001], {}, 8),
+  ];
+}
+
 export const registry: { readonly [K in OperatorName]: Operator } = {
+  abs: { rule: absRule, cases: elementwise(ops.abs) },
+  add: {
+    rule: addRule,
+    cases: [
+      ...broadcasting(ops.add),
+      { name: 'large, a row', inputs: { a: [2_003, 20], b: [20] }, run: ({ a, b }) => ops.add(a, b), elements: 8 },
+    ],
+  },
+  concat: {
+    rule: concatRule,
+    cases: [
+      { name: 'rows', inputs: { a: [2, 3], b: [1, 3] }, run: ({ a, b }) => ops.concat([a, b], 0) },
+      {
+        name: 'a middle axis',
+        inputs: { a: [2, 3, 4], b: [2, 1, 4], c: [2, 2, 4] },
+        run: ({ a, b, c }) => ops.concat([a, b, c], 1),
+      },
+      { name: 'one tensor twice', inputs: { a: [3, 2] }, run: ({ a }) => ops.concat([a, a], -1) },
+    ],
+  },
+  copyTo: { rule: copyToRule, cases: elementwise((x) => ops.copyTo(x, x.device)) },
+  div: { rule: divRule, cases: broadcasting(ops.div, 0.5, 2) },
+  exp: { rule: expRule, cases: elementwise(ops.exp) },
+  flatten: {
+    rule: flattenRule,
+    cases: [{ name: 'maps', inputs: { x: [2, 3, 4, 5] }, run: ({ x }) => ops.flatten(x) }],
+  },
+  log: { rule: logRule, cases: elementwise(ops.log, 0.5, 4) },
+  max: { rule: maxRule, cases: reducing(ops.max) },
+  maximum: { rule: maximumRule, cases: broadcasting(ops.maximum) },
+  mean: { rule: meanRule, cases: reducing(ops.mean) },
+  mul: { rule: mulRule, cases: broadcasting(ops.mul) },
+  neg: { rule: negRule, cases: elementwise(ops.neg) },
   relu: { rule: reluRule, cases: elementwise(ops.relu) },
+  reshape: {
+    rule: reshapeRule,
+    cases: [{ name: 'one size left open', inputs: { x: [2, 3, 4] }, run: ({ x }) => ops.reshape(x, [4, -1]) }],
+  },
+  sigmoid: { rule: sigmoidRule, cases: elementwise(ops.sigmoid) },
+  slice: {
+    rule: sliceRule,
+    cases: [
+      { name: 'a box', inputs: { x: [4, 5, 6] }, run: ({ x }) => ops.slice(x, [1, 0, 2], [3, 5, -1]) },
+      { name: 'all', inputs: { x: [3] }, run: ({ x }) => ops.slice(x, [0], [3]) },
+    ],
+  },
+  sqrt: { rule: sqrtRule, cases: elementwise(ops.sqrt, 0.5, 4) },
+  square: { rule: squareRule, cases: elementwise(ops.square) },
+  sub: { rule: subRule, cases: broadcasting(ops.sub) },
+  sum: { rule: sumRule, cases: reducing(ops.sum) },
+  tanh: { rule: tanhRule, cases: elementwise(ops.tanh) },
+  transpose: {
+    rule: transposeRule,
+    cases: [
+      { name: 'a matrix', inputs: { x: [37, 19] }, run: ({ x }) => ops.transpose(x) },
+      { name: 'four axes', inputs: { x: [2, 3, 4, 5] }, run: ({ x }) => ops.transpose(x, [2, 0, 3, 1]) },
+    ],
+  },
 };
 
 export const operatorNames = Object.keys(registry) as OperatorName[];

@@ -17,13 +17,15 @@ export type NumberArray =
   | Uint32Array;
 
 /** The shape of nested arrays, as far as the compiler knows it. */
-export type ShapeOf<A> = A extends NumberArray
-  ? readonly [number]
-  : A extends readonly (infer E)[]
-    ? readonly [A['length'], ...(E extends readonly unknown[] ? ShapeOf<E> : [])]
-    : A extends number
-      ? readonly []
-      : Shape;
+export type ShapeOf<A> = [NestedNumbers] extends [A]
+  ? Shape
+  : A extends NumberArray
+    ? readonly [number]
+    : A extends readonly (infer E)[]
+      ? readonly [A['length'], ...(E extends readonly unknown[] ? ShapeOf<E> : [])]
+      : A extends number
+        ? readonly []
+        : Shape;
 
 interface Values {
   values: ArrayLike<number>;

@@ -1,4 +1,4 @@
-import { defineOp, gradcheck, ops, tensor } from '../../lib';
+import { defineOp, gradcheck, ops, type Tensor, tensor } from '../../lib';
 
 test('gradcheck passes a right gradient and counts what it compared', async () => {
   const x = tensor([-1.5, -0.2, 0.3, 2], { shape: [4] });
@@ -10,7 +10,7 @@ test('gradcheck passes a right gradient and counts what it compared', async () =
 test('gradcheck names the input, the index and both numbers of a wrong gradient', async () => {
   const wrong = defineOp(
     'wrong',
-    (_ctx, x: ReturnType<typeof tensor>) => ops.relu(x),
+    (_ctx, x: Tensor<any>) => ops.relu(x),
     (_ctx, dy) => [dy],
   );
   const x = tensor([1, 2, 3, -1], { shape: [2, 2] });
