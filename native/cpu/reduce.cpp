@@ -7,7 +7,7 @@ namespace convtape::cpu::CONVTAPE_ISA {
 namespace {
 
 constexpr int64_t kPiece = 1 << 15;  // elements a task adds up
-constexpr int kPartials = 32;           // independent partial results along a row
+constexpr int kPartials = 32;        // independent partial results along a row
 constexpr int64_t kColumns = 128;    // outputs a task keeps at once when it walks down columns
 
 struct SumOf {
