@@ -12,6 +12,21 @@ interface ReducedAxes {
   reducedStrides: Ints;
 }
 
+export interface ConvSizes {
+  batch: number;
+  channels: number;
+  height: number;
+  width: number;
+  filters: number;
+  kernelHeight: number;
+  kernelWidth: number;
+  strideHeight: number;
+  strideWidth: number;
+  paddingHeight: number;
+  paddingWidth: number;
+  groups: number;
+}
+
 export interface KernelParams {
   unary: { function: UnaryFunction; count: number };
   unaryGrad: { function: UnaryFunction; count: number };
@@ -22,5 +37,9 @@ export interface KernelParams {
   reduce: { function: Reduction } & ReducedAxes;
   maxGrad: ReducedAxes;
   stridedCopy: { shape: Ints; fromStrides: Ints; toStrides: Ints; fromOffset: number; toOffset: number };
-  matmul: { m: number; n: number; k: number; transposeA: boolean; transposeB: boolean; relu: boolean };
+  matmul: { batch: number; m: number; n: number; k: number; transposeA: boolean; transposeB: boolean; relu: boolean };
+  conv2d: ConvSizes & { relu: boolean };
+  conv2dGradInput: ConvSizes;
+  conv2dGradWeight: ConvSizes;
+  biasGrad: { outer: number; channels: number; inner: number };
 }

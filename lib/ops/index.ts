@@ -6,7 +6,11 @@ Object.assign(methods, { reshape, copyTo });
 
 export { add, div, maximum, mul, sub } from './binary';
 export { concat } from './concat';
+export { type Conv2dOptions, conv2d, type Pair } from './conv2d';
 export { copyTo } from './copy_to';
+export type { Activation } from './dense';
+export { type LinearOptions, linear } from './linear';
+export { type MatmulOptions, matmul } from './matmul';
 export { max, mean, sum } from './reduce';
 export { flatten, reshape } from './reshape';
 export { slice } from './slice';

@@ -1,11 +1,15 @@
 // Every operator, with its gradient and sample calls. The type is total over what ./index exports, so that an operator without an
 // entry here is a compile error, and the samples are all that a gradient check or a new kind of device needs.
 
+import type { Shape } from '../shape/shape';
 import { addRule, divRule, maximumRule, mulRule, subRule } from './binary';
 import type { Case, Operator } from './cases';
 import { concatRule } from './concat';
+import { conv2dRule } from './conv2d';
 import { copyToRule } from './copy_to';
 import * as ops from './index';
+import { linearRule } from './linear';
+import { matmulRule } from './matmul';
 import { maxRule, meanRule, sumRule } from './reduce';
 import { flattenRule, reshapeRule } from './reshape';
 import { sliceRule } from './slice';
@@ -58,6 +62,11 @@ function reducing(run: (x: any, options?: any) => any): [Case, ...Case[]] {
   ];
 }
 
+function convolution(name: string, x: Shape, weight: Shape, options: ops.Conv2dOptions, elements?: number): Case {
+  const inputs = { x, weight, bias: [weight[0]!] };
+  return { name, inputs, run: (t) => ops.conv2d(t.x, t.weight, t.bias, options), elements };
+}
+
 export const registry: { readonly [K in OperatorName]: Operator } = {
   abs: { rule: absRule, cases: elementwise(ops.abs) },
   add: {
@@ -79,6 +88,16 @@ export const registry: { readonly [K in OperatorName]: Operator } = {
       { name: 'one tensor twice', inputs: { a: [3, 2] }, run: ({ a }) => ops.concat([a, a], -1) },
     ],
   },
+  conv2d: {
+    rule: conv2dRule,
+    cases: [
+      convolution('padded, in groups', [2, 4, 5, 7], [6, 2, 3, 3], { padding: 1, groups: 2 }),
+      convolution('strided', [2, 3, 9, 10], [4, 3, 4, 3], { stride: [3, 2], padding: [2, 1] }),
+      convolution('one of everything', [1, 1, 1, 1], [1, 1, 1, 1], {}),
+      // More than one step along k, more than one block of pixels and more than one tile of filters.
+      convolution('large', [3, 50, 13, 13], [37, 50, 3, 3], { padding: 1 }, 8),
+    ],
+  },
   copyTo: { rule: copyToRule, cases: elementwise((x) => ops.copyTo(x, x.device)) },
   div: { rule: divRule, cases: broadcasting(ops.div, 0.5, 2) },
   exp: { rule: expRule, cases: elementwise(ops.exp) },
@@ -86,7 +105,45 @@ export const registry: { readonly [K in OperatorName]: Operator } = {
     rule: flattenRule,
     cases: [{ name: 'maps', inputs: { x: [2, 3, 4, 5] }, run: ({ x }) => ops.flatten(x) }],
   },
+  linear: {
+    rule: linearRule,
+    cases: [
+      {
+        name: 'ragged',
+        inputs: { x: [5, 7], weight: [19, 7], bias: [19] },
+        run: ({ x, weight, bias }) => ops.linear(x, weight, bias),
+      },
+      {
+        name: 'one row, without bias',
+        inputs: { x: [33], weight: [3, 33] },
+        run: ({ x, weight }) => ops.linear(x, weight, null),
+      },
+      {
+        name: 'large',
+        inputs: { x: [70, 500], weight: [410, 500], bias: [410] },
+        run: ({ x, weight, bias }) => ops.linear(x, weight, bias),
+        elements: 8,
+      },
+    ],
+  },
   log: { rule: logRule, cases: elementwise(ops.log, 0.5, 4) },
+  matmul: {
+    rule: matmulRule,
+    cases: [
+      { name: 'ragged', inputs: { a: [5, 7], b: [7, 19] }, run: ({ a, b }) => ops.matmul(a, b) },
+      {
+        name: 'transposed stacks',
+        inputs: { a: [2, 2, 4, 3], b: [2, 2, 5, 4] },
+        run: ({ a, b }) => ops.matmul(a, b, { transposeA: true, transposeB: true }),
+      },
+      {
+        name: 'large',
+        inputs: { a: [500, 70], b: [500, 300] },
+        run: ({ a, b }) => ops.matmul(a, b, { transposeA: true }),
+        elements: 8,
+      },
+    ],
+  },
   max: { rule: maxRule, cases: reducing(ops.max) },
   maximum: { rule: maximumRule, cases: broadcasting(ops.maximum) },
   mean: { rule: meanRule, cases: reducing(ops.mean) },

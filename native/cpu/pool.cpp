@@ -30,10 +30,10 @@ void Pool::setNumThreads(int n) {
   std::lock_guard<std::mutex> lock(mutex_);
   limit_ = n;
   // The device's own thread is one of the n.
-  for (; started_ < n - 1; ++started_) std::thread([this] { helperLoop(); }).detach();
+  while (started_.load() < n - 1) std::thread([this, worker = started_.fetch_add(1) + 1] { helperLoop(worker); }).detach();
 }
 
-void Pool::run(int64_t tasks, TaskFn fn, void* context) {
+void Pool::run(int64_t tasks, TaskFn fn, void* context, int workers) {
   Job* job = nullptr;
   if (tasks > 1 && numThreads() > 1)
     for (Job& candidate : jobs_) {
@@ -44,10 +44,11 @@ void Pool::run(int64_t tasks, TaskFn fn, void* context) {
       }
     }
   if (!job) {
-    for (int64_t i = 0; i < tasks; ++i) fn(context, i);
+    for (int64_t i = 0; i < tasks; ++i) fn(context, i, 0);
     return;
   }
   job->tasks = tasks;
+  job->workers = workers;
   job->fn = fn;
   job->context = context;
   job->next.store(0);
@@ -57,25 +58,25 @@ void Pool::run(int64_t tasks, TaskFn fn, void* context) {
     std::lock_guard<std::mutex> lock(mutex_);
     wake_.notify_all();
   }
-  for (int64_t i; (i = job->next.fetch_add(1)) < tasks;) fn(context, i);
+  for (int64_t i; (i = job->next.fetch_add(1)) < tasks;) fn(context, i, 0);
   openJobs_.fetch_sub(1);
   job->open.store(false);
   while (job->helpers.load() != 0) pause();
   job->taken.store(false);
 }
 
-bool Pool::helpOnce() {
+bool Pool::helpOnce(int worker) {
   bool helped = false;
   for (Job& job : jobs_) {
     if (!job.open.load(std::memory_order_relaxed)) continue;
     if (busy_.fetch_add(1) < numThreads()) {
       job.helpers.fetch_add(1);
       // `open` is read again only now that the owner would wait for this helper.
-      if (job.open.load()) {
+      if (job.open.load() && worker < job.workers) {
         while (busy_.load() <= numThreads()) {
           const int64_t i = job.next.fetch_add(1);
           if (i >= job.tasks) break;
-          job.fn(job.context, i);
+          job.fn(job.context, i, worker);
           helped = true;
         }
       }
@@ -86,10 +87,10 @@ bool Pool::helpOnce() {
   return helped;
 }
 
-void Pool::helperLoop() {
+void Pool::helperLoop(int worker) {
   auto last = std::chrono::steady_clock::now();
   for (;;) {
-    if (openJobs_.load() > 0 && helpOnce()) {
+    if (openJobs_.load() > 0 && helpOnce(worker)) {
       last = std::chrono::steady_clock::now();
       continue;
     }

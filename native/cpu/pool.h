@@ -14,7 +14,8 @@
 
 namespace convtape::cpu {
 
-using TaskFn = void (*)(void* context, int64_t task);
+// `worker` tells the threads of one run apart: 0 is the caller, helpers have fixed numbers below the run's limit.
+using TaskFn = void (*)(void* context, int64_t task, int worker);
 
 class Pool {
  public:
@@ -22,10 +23,12 @@ class Pool {
 
   int numThreads() const { return limit_.load(std::memory_order_relaxed); }
   void setNumThreads(int n);
+  // Every worker number there is now is below this: as many slices of scratch memory serve all of a run's threads.
+  int workers() const { return started_.load() + 1; }
 
-  // Runs fn(context, 0 … tasks-1), in any order, and returns when all have run. Called from a device's thread, inside Busy.
-  // fn must not throw.
-  void run(int64_t tasks, TaskFn fn, void* context);
+  // Runs fn(context, 0 … tasks-1, worker), in any order, on workers below `workers`, and returns when all have run. Called from a
+  // device's thread, inside Busy. fn must not throw.
+  void run(int64_t tasks, TaskFn fn, void* context, int workers);
 
   // Marks a device's thread as computing for as long as it lives.
   class Busy {
@@ -44,13 +47,14 @@ class Pool {
     std::atomic<int> helpers{0};     // helpers that are looking
     std::atomic<int64_t> next{0};
     int64_t tasks = 0;
+    int workers = 0;
     TaskFn fn = nullptr;
     void* context = nullptr;
   };
   static constexpr int kJobs = 64;
 
-  void helperLoop();
-  bool helpOnce();
+  void helperLoop(int worker);
+  bool helpOnce(int worker);
 
   Job jobs_[kJobs];
   std::atomic<int> limit_{1};
@@ -59,7 +63,7 @@ class Pool {
   std::atomic<int> sleeping_{0};
   std::mutex mutex_;
   std::condition_variable wake_;
-  int started_ = 0;
+  std::atomic<int> started_{0};
 };
 
 }  // namespace convtape::cpu

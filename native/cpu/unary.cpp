@@ -73,6 +73,4 @@ void run(const UnaryGrad::Params& p, const Operands& o, Context&) {
   }
 }
 
-void run(const Matmul::Params&, const Operands&, Context&) {}
-
 }  // namespace convtape::cpu::CONVTAPE_ISA

@@ -1,7 +1,9 @@
 // The list of operators: one line each, the only place to add one. Its order is the operator's number.
 #pragma once
 
+#include "core/ops/bias_grad.h"
 #include "core/ops/binary.h"
+#include "core/ops/conv2d.h"
 #include "core/ops/fill.h"
 #include "core/ops/matmul.h"
 #include "core/ops/random.h"
@@ -22,7 +24,11 @@ namespace convtape {
   X(Reduce)                     \
   X(MaxGrad)                    \
   X(StridedCopy)                \
-  X(Matmul)
+  X(Matmul)                     \
+  X(Conv2d)                     \
+  X(Conv2dGradInput)            \
+  X(Conv2dGradWeight)           \
+  X(BiasGrad)
 // clang-format on
 
 enum class OpCode : int {

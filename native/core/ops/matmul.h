@@ -1,4 +1,4 @@
-// y = op(a) · op(b) (+ bias) (then ReLU), op being the transpose where asked for.
+// y = op(a) · op(b) (+ bias) (then ReLU), op being the transpose where asked for; `batch` such products, one behind the other.
 #pragma once
 
 #include "core/ops/fields.h"
@@ -8,13 +8,14 @@ namespace convtape {
 struct Matmul {
   static constexpr const char* name = "matmul";
   struct Params {
-    int64_t m, n, k;
+    int64_t batch, m, n, k;
     bool transposeA;  // a is k×m instead of m×k
     bool transposeB;  // b is n×k instead of k×n
     bool relu;
   };
   template <class V>
   static void fields(Params& p, V& v) {
+    v("batch", p.batch);
     v("m", p.m);
     v("n", p.n);
     v("k", p.k);
@@ -25,10 +26,10 @@ struct Matmul {
   static void check(const Params& p, const Operands& o) {
     OperandChecker c(name, o);
     c.arity(3, 1);
-    c.input(0, "a", DType::F32, product(name, {p.m, p.k}));
-    c.input(1, "b", DType::F32, product(name, {p.k, p.n}));
+    c.input(0, "a", DType::F32, product(name, {p.batch, p.m, p.k}));
+    c.input(1, "b", DType::F32, product(name, {p.batch, p.k, p.n}));
     c.optionalInput(2, "bias", DType::F32, p.n);
-    c.output(0, "y", DType::F32, product(name, {p.m, p.n}));
+    c.output(0, "y", DType::F32, product(name, {p.batch, p.m, p.n}));
   }
 };
 

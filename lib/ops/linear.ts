@@ -1,0 +1,92 @@
+import { apply, rule } from '../autograd/operator';
+import { launch } from '../native/addon';
+import type { Shape } from '../shape/shape';
+import { empty, type Tensor } from '../tensor/tensor';
+import {
+  type Activation,
+  biasGradient,
+  isRelu,
+  requireBias,
+  requireFloats,
+  requireOptions,
+  throughRelu,
+} from './dense';
+
+export interface LinearOptions {
+  activation?: Activation;
+}
+
+interface Attributes {
+  rows: number;
+  inputs: number;
+  outputs: number;
+  relu: boolean;
+}
+
+// y = x·Wᵀ + b:  dx = dy·W,  dW = dyᵀ·x,  db = Σ over the rows of dy
+export const linearRule = rule<Attributes>('linear', ({ attrs, saved, needs }, dyAfter) => {
+  const { rows, inputs, outputs, relu } = attrs;
+  const [x, weight, y] = saved;
+  const dy = relu ? throughRelu('linear', dyAfter, y!) : dyAfter;
+  const given = dy.storage('linear').native;
+  const common = { batch: 1, relu: false, transposeB: false };
+  const dx = needs[0] ? empty(x!.shape, dy.device) : null;
+  if (dx)
+    launch(
+      'matmul',
+      { ...common, m: rows, n: inputs, k: outputs, transposeA: false },
+      [given, weight!.storage('linear').native],
+      [dx.storage('linear').native],
+    );
+  const dweight = needs[1] ? empty(weight!.shape, dy.device) : null;
+  if (dweight)
+    launch(
+      'matmul',
+      { ...common, m: outputs, n: inputs, k: rows, transposeA: true },
+      [given, x!.storage('linear').native],
+      [dweight.storage('linear').native],
+    );
+  const dbias = needs[2] ? biasGradient('linear', dy, rows, outputs, 1) : null;
+  return [dx, dweight, dbias];
+});
+
+/**
+ * A fully-connected layer: `y[…,o] = bias[o] + Σ_i x[…,i] · weight[o,i]`.
+ *
+ * @param x …×inputs, any number of leading axes
+ * @param weight outputs×inputs
+ * @param bias outputs, or null for none
+ * @returns …×outputs
+ * @throws TypeError or RangeError, with the shapes, where they do not fit
+ */
+export function linear(
+  x: Tensor<Shape>,
+  weight: Tensor<Shape>,
+  bias: Tensor<Shape> | null,
+  options: LinearOptions = {},
+): Tensor<Shape> {
+  requireFloats('linear', 'x', x);
+  requireFloats('linear', 'weight', weight);
+  requireOptions('linear', options);
+  if (weight.rank !== 2) throw new RangeError(`linear: weight must be outputs×inputs, got [${weight.shape}]`);
+  const [outputs, inputs] = weight.shape as [number, number];
+  if (x.rank < 1 || x.shape[x.rank - 1] !== inputs)
+    throw new RangeError(
+      `linear: the last axis of x [${x.shape}] must have the ${inputs} inputs of weight [${weight.shape}]`,
+    );
+  requireBias('linear', bias, outputs, weight);
+  const relu = isRelu('linear', options.activation);
+  const attributes = { rows: x.size / inputs, inputs, outputs, relu };
+  return apply(linearRule, [x, weight, bias], attributes, (device, save) => {
+    const y = empty([...x.shape.slice(0, -1), outputs], device);
+    launch(
+      'matmul',
+      { batch: 1, m: attributes.rows, n: outputs, k: inputs, transposeA: false, transposeB: true, relu },
+      [x.storage('linear').native, weight.storage('linear').native, bias?.storage('linear').native ?? null],
+      [y.storage('linear').native],
+    );
+    save(x, weight);
+    if (relu) save(y);
+    return y;
+  });
+}
