@@ -23,6 +23,8 @@ export interface Split {
   pixels(i: number): Uint8Array | Promise<Uint8Array>;
   /** Where image `i` comes from, for people: a path inside the data set, or `train 17`. */
   source(i: number): string;
+  /** The mean image, where the reader has come by it already. */
+  readonly mean?: Float32Array | undefined;
 }
 
 export interface Dataset {
@@ -95,6 +97,7 @@ export function limitSplit(split: Split, n: number): Split {
  */
 export async function meanImage(split: Split, progress?: (done: number) => void): Promise<Float32Array> {
   if (split.length === 0) throw new RangeError('meanImage: the split holds no images');
+  if (split.mean) return split.mean.slice();
   let sums = new Float64Array(0);
   const group = 64;
   for (let start = 0; start < split.length; start += group) {

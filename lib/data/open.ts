@@ -1,0 +1,38 @@
+import { openCifar10 } from './cifar10';
+import { DataSpecError, type Dataset } from './dataset';
+import { openFashionMnist } from './fashion_mnist';
+import { type FolderOptions, openFolder } from './folder';
+
+export interface OpenOptions extends FolderOptions {
+  /** Whether Fashion-MNIST may be downloaded where it is not on this machine. Default true. */
+  download?: boolean;
+}
+
+/** The kinds of data set, as `--data` names them, with what follows the name. */
+export const dataKinds = ['fashion-mnist[:DIR]', 'cifar10:DIR', 'folder:DIR'] as const;
+
+/**
+ * Opens what a `--data` text names: `fashion-mnist`, `fashion-mnist:DIR`, `cifar10:DIR` or `folder:DIR`.
+ * @throws DataSpecError where the text names no kind there is, or lacks a folder; DataError where the files are not as they should be
+ */
+export async function openDataset(spec: string, options: OpenOptions = {}): Promise<Dataset> {
+  const colon = spec.indexOf(':');
+  const kind = colon < 0 ? spec : spec.slice(0, colon);
+  const dir = colon < 0 ? undefined : spec.slice(colon + 1);
+  if (dir === '') throw new DataSpecError(`--data ${spec}: a folder is missing after the colon`);
+  const needed = (): string => {
+    if (dir === undefined)
+      throw new DataSpecError(`--data ${spec}: expected ${kind}:DIR, with the folder of the images`);
+    return dir;
+  };
+  switch (kind) {
+    case 'fashion-mnist':
+      return openFashionMnist(dir, options);
+    case 'cifar10':
+      return openCifar10(needed(), options.log);
+    case 'folder':
+      return openFolder(needed(), options);
+    default:
+      throw new DataSpecError(`--data ${spec}: there is no such kind of data; there are ${dataKinds.join(', ')}`);
+  }
+}
