@@ -117,8 +117,8 @@ async function faultOf(bytes: Buffer, [, size, sha256]: File): Promise<string | 
 }
 
 function networkReason(error: unknown, patience: number): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.name === 'AbortError') return `no answer for ${patience} seconds`;
-  const cause = error.cause as NodeJS.ErrnoException | undefined;
-  return cause?.code ? `${error.message} (${cause.code})` : error.message.split('\n')[0]!;
+  // by its fields, not by its class: fetch's errors may be of another realm
+  const { name, message, cause } = error as Error & { cause?: NodeJS.ErrnoException };
+  if (name === 'AbortError') return `no answer for ${patience} seconds`;
+  return cause?.code ? `${message} (${cause.code})` : reasonOf(error);
 }

@@ -92,5 +92,5 @@ const texts: Record<string, string> = {
 export function reasonOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException | null)?.code;
   if (code !== undefined && texts[code]) return `${texts[code]} (${code})`;
-  return error instanceof Error ? error.message.split('\n')[0]! : String(error);
+  return ((error as Error | null)?.message ?? String(error)).split('\n')[0]!;
 }
