@@ -22,7 +22,11 @@ async function main(full: string, to: string): Promise<void> {
       taken.set(label, before + 1);
       if (before < most) chosen.push(i);
     });
-    write(join(to, `${prefix}-labels-idx1-ubyte.gz`), [chosen.length], chosen.map((i) => labels.data.subarray(i, i + 1)));
+    write(
+      join(to, `${prefix}-labels-idx1-ubyte.gz`),
+      [chosen.length],
+      chosen.map((i) => labels.data.subarray(i, i + 1)),
+    );
     write(
       join(to, `${prefix}-images-idx3-ubyte.gz`),
       [chosen.length, images.shape[1]!, images.shape[2]!],
