@@ -12,7 +12,6 @@ export interface OpContext {
   readonly saved: readonly AnyTensor[];
   /** In the backward: whether the gradient towards argument i is wanted. Where not, null may be returned for it. */
   readonly needs: readonly boolean[];
-  // biome-ignore lint/suspicious/noExplicitAny: the fields are the user's
   [field: string]: any;
 }
 

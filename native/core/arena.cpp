@@ -98,14 +98,23 @@ bool Arena::grow(Heap& heap, size_t size) {
   if (last != heap.freeByOffset.end() && last->first + last->second == heap.top) start = last->first;
   const size_t step = roundUp(start + size, kHugePage) - heap.top;
   if (step > heap.capacity - heap.top) return false;
-  if (limit_ && stats_.reserved + step > limit_) return false;
-  // Asking the system costs microseconds, and only growth asks.
-  const size_t available = availableMemory();
-  if (step > (available > kHeadroom ? available - kHeadroom : 0)) return false;
+  if (!room(step)) return false;
   insertFree(heap, heap.top, step);
   heap.top += step;
   stats_.reserved += step;
   return true;
+}
+
+bool Arena::room(size_t bytes) const {
+  if (limit_ && stats_.reserved + bytes > limit_) return false;
+  // Asking the system costs microseconds, and only growth asks.
+  const size_t available = availableMemory();
+  return bytes <= (available > kHeadroom ? available - kHeadroom : 0);
+}
+
+bool Arena::canReserve(size_t bytes) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return room(bytes);
 }
 
 void* Arena::take(Heap& heap, size_t size) {

@@ -23,6 +23,8 @@ class Arena {
 
   void* allocate(size_t bytes);  // throws OutOfMemory
   void release(void* data) noexcept;
+  // Whether the limit and the machine leave room for this much more.
+  bool canReserve(size_t bytes) const;
   MemoryStats stats() const;
   void resetPeak();
   size_t trim();  // gives the pages of free blocks back to the system
@@ -38,6 +40,7 @@ class Arena {
   };
   void* take(Heap& heap, size_t size);
   bool grow(Heap& heap, size_t size);
+  bool room(size_t bytes) const;
   void insertFree(Heap& heap, size_t offset, size_t size);
   void eraseFree(Heap& heap, std::map<size_t, size_t>::iterator it);
   size_t trimHeap(Heap& heap);

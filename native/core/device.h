@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,28 @@ class Event {
  public:
   virtual ~Event() = default;
   virtual void wait() = 0;  // blocks the calling thread
+  virtual bool done() = 0;
+};
+
+// Where a read puts its values. Both functions are called once, in this order, on a thread of the device's.
+class ReadSink {
+ public:
+  virtual ~ReadSink() = default;
+  virtual void* begin() = 0;  // the memory to write; null where nobody wants the values any more, or they are in error
+  virtual void end(std::shared_ptr<const Error> error) = 0;
+};
+
+// Failures of a device's kernels that JavaScript has not been told of.
+class FailureLog {
+ public:
+  void add(std::shared_ptr<const Error> error);
+  // The first that neither a read nor an earlier call reported, with the number of the others; empties the log.
+  std::shared_ptr<const Error> take();
+
+ private:
+  static constexpr size_t kMost = 64;
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<const Error>> failures_;
 };
 
 // One operator call: parameters by value, so that nothing of the caller's needs to outlive the call.
@@ -61,9 +84,11 @@ class Device {
   // The stream. All of these queue and return.
   virtual void launch(Launch&& work) = 0;
   virtual void write(const std::shared_ptr<Storage>& to, const void* from) = 0;  // `from` is read before the call returns
-  virtual void read(const std::shared_ptr<Storage>& from, void* to, std::function<void(std::shared_ptr<const Error>)> done) = 0;
+  virtual void read(const std::shared_ptr<Storage>& from, std::shared_ptr<ReadSink> to) = 0;
   virtual std::shared_ptr<Event> record() = 0;
   virtual void waitFor(const std::shared_ptr<Event>& event) = 0;  // later work on this stream runs after `event`
+  // Makes later work on this stream wait for what other devices still read from `storage`; called before it is overwritten.
+  void awaitReaders(Storage& storage);
   // Copies between two devices, ordered after what is queued on both; called on the destination.
   virtual void copyFrom(const std::shared_ptr<Storage>& to, const std::shared_ptr<Storage>& from) = 0;
   // Runs `done` after everything queued so far, with the first error that nobody has been told yet, if there was one.

@@ -1,6 +1,7 @@
 // The one exception type of the native code. native/napi turns it into a JavaScript error.
 #pragma once
 
+#include <atomic>
 #include <exception>
 #include <sstream>
 #include <string>
@@ -14,10 +15,14 @@ class Error : public std::exception {
  public:
   Error(ErrorKind kind, std::string op, const std::string& message)
       : kind(kind), op(std::move(op)), message_(this->op.empty() ? message : this->op + ": " + message) {}
+  // The same error with more at the end of its message.
+  Error(const Error& other, const std::string& more) : kind(other.kind), op(other.op), message_(other.message_ + more) {}
+  Error(const Error& other) : Error(other, std::string()) {}
   const char* what() const noexcept override { return message_.c_str(); }
 
   const ErrorKind kind;
-  const std::string op;  // operator the error belongs to; empty where none is involved
+  const std::string op;                   // operator the error belongs to; empty where none is involved
+  mutable std::atomic<bool> told{false};  // whether JavaScript has been given it, by a read or by synchronize()
 
  private:
   std::string message_;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "core/dtype.h"
 #include "core/error.h"
@@ -11,6 +12,7 @@
 namespace convtape {
 
 class Device;
+class Event;
 
 // Work is queued, so a kernel may fail long after the call that asked for it returned. The failure travels with the data:
 // outputs of a failed kernel carry its error, kernels that read such an output do not run and pass the error on, and whoever
@@ -41,6 +43,10 @@ class Storage {
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
 
+  // Work on other devices' streams that reads this storage: whatever overwrites it must wait for it (Device::awaitReaders).
+  void addReader(std::shared_ptr<Event> event);
+  std::vector<std::shared_ptr<Event>> takeReaders();
+
   size_t bytes() const { return static_cast<size_t>(count) * sizeOf(dtype); }
 
   Device& device;
@@ -48,6 +54,10 @@ class Storage {
   const DType dtype;
   void* const data;
   const std::shared_ptr<Status> status = std::make_shared<Status>();
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<Event>> readers_;
 };
 
 }  // namespace convtape

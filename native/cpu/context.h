@@ -1,6 +1,7 @@
 // What a CPU kernel may use besides its operands.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -16,11 +17,12 @@ class Context {
   // Scratch memory for one kernel call, 256-byte aligned and uninitialised, kept between calls. Asked for once a call, before any task
   // runs.
   void* scratch(size_t bytes);
+  size_t scratchBytes() const { return bytes_.load(std::memory_order_relaxed); }  // from any thread
 
  private:
   class CpuDevice& device_;
   void* data_ = nullptr;
-  size_t bytes_ = 0;
+  std::atomic<size_t> bytes_{0};
 };
 
 }  // namespace convtape::cpu

@@ -1,5 +1,7 @@
 #include "cpu/device.h"
 
+#include <sys/mman.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <thread>
@@ -22,6 +24,10 @@ class CpuEvent : public Event {
     set_ = true;
     done_.notify_all();
   }
+  bool done() override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return set_;
+  }
 
  private:
   std::mutex mutex_;
@@ -29,20 +35,24 @@ class CpuEvent : public Event {
   bool set_ = false;
 };
 
-long long environmentNumber(const char* name, long long fallback) {
+constexpr size_t kScratchStep = size_t{2} << 20;
+
+long long environmentNumber(const char* name, long long low, long long high, long long fallback) {
   const char* text = std::getenv(name);
   if (!text || !*text) return fallback;
   char* end = nullptr;
   const long long value = std::strtoll(text, &end, 10);
-  return *end == '\0' && value > 0 ? value : fallback;
+  if (*end != '\0' || value < low || value > high)
+    fail(ErrorKind::Range, name, "must be a whole number from ", low, " to ", high, ", got '", text, "'");
+  return value;
 }
 
 }  // namespace
 
 std::vector<std::unique_ptr<Device>> createDevices() {
   kernels();  // an instruction set that cannot be had is refused here, when the addon loads
-  const int count = static_cast<int>(std::min(64LL, std::max(2LL, environmentNumber("CONVTAPE_CPU_DEVICES", 2))));
-  const size_t limit = static_cast<size_t>(environmentNumber("CONVTAPE_MEMORY_LIMIT_MB", 0)) << 20;
+  const int count = static_cast<int>(environmentNumber("CONVTAPE_CPU_DEVICES", 2, 64, 2));
+  const size_t limit = static_cast<size_t>(environmentNumber("CONVTAPE_MEMORY_LIMIT_MB", 1, 1LL << 30, 0)) << 20;
   std::vector<std::unique_ptr<Device>> devices;
   for (int i = 0; i < count; ++i) devices.push_back(std::make_unique<CpuDevice>(i, limit));
   return devices;
@@ -96,16 +106,6 @@ void CpuDevice::loop() {
   }
 }
 
-void CpuDevice::remember(const std::shared_ptr<const Error>& error) {
-  std::lock_guard<std::mutex> lock(errorMutex_);
-  if (!untold_) untold_ = error;
-}
-
-void CpuDevice::forget(const std::shared_ptr<const Error>& error) {
-  std::lock_guard<std::mutex> lock(errorMutex_);
-  if (untold_ == error) untold_ = nullptr;
-}
-
 void CpuDevice::launch(Launch&& work) {
   submit([this, work = std::make_shared<Launch>(std::move(work))] { runLaunch(*work); });
 }
@@ -119,11 +119,12 @@ void CpuDevice::runLaunch(Launch& work) {
     try {
       kernels().kernels[work.op](work.params, work.operands, context_);
     } catch (const Error& e) {
-      error = std::make_shared<Error>(e.kind, "", str(e.what(), " (on ", name(), ")"));
-      remember(error);
+      const std::string where = str(" (on ", name(), ")");
+      error = std::make_shared<Error>(e.op.empty() ? Error(e.kind, opInfo(work.op).name, e.what()) : e, where);
+      failures_.add(error);
     } catch (const std::exception& e) {
       error = std::make_shared<Error>(ErrorKind::Device, opInfo(work.op).name, str(e.what(), " (on ", name(), ")"));
-      remember(error);
+      failures_.add(error);
     }
   }
   if (work.inPlace) return;  // values that were there before stay valid: the failed update did not happen
@@ -132,6 +133,7 @@ void CpuDevice::runLaunch(Launch& work) {
 }
 
 void CpuDevice::write(const std::shared_ptr<Storage>& to, const void* from) {
+  awaitReaders(*to);
   bool direct;
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -153,14 +155,13 @@ void CpuDevice::write(const std::shared_ptr<Storage>& to, const void* from) {
   });
 }
 
-void CpuDevice::read(const std::shared_ptr<Storage>& from, void* to, std::function<void(std::shared_ptr<const Error>)> done) {
-  submit([this, from, to, done = std::move(done)] {
+void CpuDevice::read(const std::shared_ptr<Storage>& from, std::shared_ptr<ReadSink> to) {
+  submit([from, to = std::move(to)] {
     auto error = from->status->error();
-    if (error)
-      forget(error);
-    else
-      std::memcpy(to, from->data, from->bytes());
-    done(error);
+    if (error) error->told = true;
+    void* memory = error ? nullptr : to->begin();
+    if (memory) std::memcpy(memory, from->data, from->bytes());
+    to->end(std::move(error));
   });
 }
 
@@ -176,37 +177,45 @@ void CpuDevice::waitFor(const std::shared_ptr<Event>& event) {
 
 void CpuDevice::copyFrom(const std::shared_ptr<Storage>& to, const std::shared_ptr<Storage>& from) {
   const size_t bytes = to->bytes();
-  if (&from->device != this) waitFor(from->device.record());
+  const bool foreign = &from->device != this;
+  awaitReaders(*to);
+  if (foreign) waitFor(from->device.record());
   submit([from, to = to->data, status = to->status, bytes] {
     auto error = from->status->error();
     if (!error) std::memcpy(to, from->data, bytes);
     status->set(error);
   });
+  if (foreign) from->addReader(record());
 }
 
 void CpuDevice::onIdle(std::function<void(std::shared_ptr<const Error>)> done) {
-  submit([this, done = std::move(done)] {
-    std::shared_ptr<const Error> error;
-    {
-      std::lock_guard<std::mutex> lock(errorMutex_);
-      std::swap(error, untold_);
-    }
-    done(error);
-  });
+  submit([this, done = std::move(done)] { done(failures_.take()); });
 }
 
 const char* CpuDevice::peerAccess(const Device& other) const {
   return &other == this ? "same" : other.kind == DeviceKind::Cpu ? "direct" : "staged";
 }
 
+MemoryStats CpuDevice::memory() const {
+  MemoryStats stats = arena_.stats();
+  stats.reserved += context_.scratchBytes();
+  return stats;
+}
+
 void* Context::scratch(size_t bytes) {
-  if (bytes > bytes_) {
-    if (data_) device_.release(data_, bytes_);
-    data_ = nullptr;
-    bytes_ = 0;
-    data_ = device_.allocate(bytes);
-    bytes_ = bytes;
-  }
+  const size_t had = bytes_.load(std::memory_order_relaxed);
+  if (bytes <= had) return data_;
+  // Not from the device's arena: a block that is free there as JavaScript sees it may still be in use by work queued behind this kernel.
+  if (had) munmap(data_, had);
+  bytes_ = 0;
+  const size_t size = (bytes + kScratchStep - 1) / kScratchStep * kScratchStep;
+  void* p = device_.canReserve(size) ? mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
+  if (p == MAP_FAILED)
+    fail(ErrorKind::OutOfMemory, "", "out of memory on ", device_.name(), ": a kernel needs ", static_cast<double>(bytes) / (1 << 20),
+         " MB of scratch memory. Use a smaller batch");
+  madvise(p, size, MADV_HUGEPAGE);
+  data_ = p;
+  bytes_ = size;
   return data_;
 }
 

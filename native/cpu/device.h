@@ -28,13 +28,14 @@ class CpuDevice : public Device {
   std::string describe() const override;
   void* allocate(size_t bytes) override { return arena_.allocate(bytes); }
   void release(void* data, size_t) noexcept override { arena_.release(data); }
-  MemoryStats memory() const override { return arena_.stats(); }
+  MemoryStats memory() const override;
   void resetPeak() override { arena_.resetPeak(); }
+  bool canReserve(size_t bytes) const { return arena_.canReserve(bytes); }
   size_t releaseCached() override { return arena_.trim(); }
 
   void launch(Launch&& work) override;
   void write(const std::shared_ptr<Storage>& to, const void* from) override;
-  void read(const std::shared_ptr<Storage>& from, void* to, std::function<void(std::shared_ptr<const Error>)> done) override;
+  void read(const std::shared_ptr<Storage>& from, std::shared_ptr<ReadSink> to) override;
   std::shared_ptr<Event> record() override;
   void waitFor(const std::shared_ptr<Event>& event) override;
   void copyFrom(const std::shared_ptr<Storage>& to, const std::shared_ptr<Storage>& from) override;
@@ -45,8 +46,6 @@ class CpuDevice : public Device {
   void submit(std::function<void()> work);
   void loop();
   void runLaunch(Launch& work);
-  void remember(const std::shared_ptr<const Error>& error);
-  void forget(const std::shared_ptr<const Error>& error);
 
   Arena arena_;
   Context context_;
@@ -54,8 +53,7 @@ class CpuDevice : public Device {
   std::condition_variable ready_;
   std::deque<std::function<void()>> queue_;
   bool idle_ = true;  // nothing queued and nothing running
-  std::mutex errorMutex_;
-  std::shared_ptr<const Error> untold_;  // first failure that neither a read nor a synchronise has reported
+  FailureLog failures_;
 };
 
 }  // namespace convtape::cpu

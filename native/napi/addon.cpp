@@ -60,12 +60,15 @@ Napi::Value synchronize(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     Napi::Env env = info.Env();
     auto deferred = std::make_shared<Napi::Promise::Deferred>(env);
-    deviceAt(info).onIdle(dataOf(env).expect(env, [deferred](Napi::Env env, std::shared_ptr<const Error> error) {
+    Device& device = deviceAt(info);
+    const uint64_t number = dataOf(env).expect(env, [deferred](Napi::Env env, std::shared_ptr<const Error> error) {
       if (error)
         deferred->Reject(toJs(env, *error).Value());
       else
         deferred->Resolve(env.Undefined());
-    }));
+    });
+    device.onIdle(
+        [mailbox = dataOf(env).mailbox(), number](std::shared_ptr<const Error> error) { mailbox->post(number, std::move(error)); });
     return deferred->Promise();
   });
 }

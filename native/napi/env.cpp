@@ -1,46 +1,71 @@
 #include "napi/env.h"
 
+#include <utility>
+
 namespace convtape::js {
 
+void Mailbox::post(uint64_t number, std::shared_ptr<const Error> error) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!open_) return;
+  letters_.emplace_back(number, std::move(error));
+  if (letters_.size() == 1) napi_call_threadsafe_function(signal_, nullptr, napi_tsfn_nonblocking);
+}
+
+bool Mailbox::beginWriting() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (open_) ++writing_;
+  return open_;
+}
+
+void Mailbox::endWriting() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (--writing_ == 0) quiet_.notify_all();
+}
+
+std::vector<Mailbox::Letter> Mailbox::collect() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return std::exchange(letters_, {});
+}
+
+void Mailbox::close() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  open_ = false;
+  quiet_.wait(lock, [this] { return writing_ == 0; });
+}
+
 EnvData::EnvData(Napi::Env env) {
-  settled_ = Napi::ThreadSafeFunction::New(env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}), "convtape", 0, 1);
-  settled_.Unref(env);
-  // A read writes into an ArrayBuffer of this environment: the environment must not go before the read is done.
-  env.AddCleanupHook([this] { waitForAll(); });
-}
-
-void EnvData::waitForAll() {
-  {
-    std::unique_lock<std::mutex> lock(mutex_);
-    none_.wait(lock, [this] { return underWay_ == 0; });
-  }
-  settled_.Abort();
-}
-
-std::function<void(std::shared_ptr<const Error>)> EnvData::expect(Napi::Env env,
-                                                                  std::function<void(Napi::Env, std::shared_ptr<const Error>)> settle) {
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    ++underWay_;
-  }
-  // The process stays alive while a promise is open, and only then.
-  if (++unsettled_ == 1) settled_.Ref(env);
-  settled_.Acquire();
-  return [this, settle = std::move(settle)](std::shared_ptr<const Error> error) {
-    auto* pending = new Pending{settle, std::move(error)};
-    const auto status = settled_.NonBlockingCall(pending, [this](Napi::Env env, Napi::Function, Pending* pending) {
-      if (--unsettled_ == 0) settled_.Unref(env);
-      Napi::HandleScope scope(env);
-      pending->settle(env, pending->error);
-      delete pending;
-    });
-    if (status == napi_ok)
-      settled_.Release();
-    else
-      delete pending;
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (--underWay_ == 0) none_.notify_all();
+  // Called with a null environment where the environment is going away.
+  const auto call = [](napi_env env, napi_value, void* self, void*) {
+    if (env) static_cast<EnvData*>(self)->deliver(env);
   };
+  const napi_status status = napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "convtape"), 0, 1, nullptr,
+                                                             nullptr, this, call, &signal_);
+  if (status != napi_ok) throw Napi::Error::New(env);
+  napi_unref_threadsafe_function(env, signal_);
+  mailbox_ = std::make_shared<Mailbox>(signal_);
+  env.AddCleanupHook([this] {
+    mailbox_->close();
+    waiting_.clear();  // here, where references into JavaScript may still be given up
+  });
+}
+
+uint64_t EnvData::expect(Napi::Env env, Settle settle) {
+  // The process stays alive while a promise is open, and only then.
+  if (waiting_.empty()) napi_ref_threadsafe_function(env, signal_);
+  waiting_.emplace(next_, std::move(settle));
+  return next_++;
+}
+
+void EnvData::deliver(Napi::Env env) {
+  for (auto& [number, error] : mailbox_->collect()) {
+    auto letter = waiting_.extract(number);
+    if (waiting_.empty()) napi_unref_threadsafe_function(env, signal_);
+    try {
+      Napi::HandleScope scope(env);
+      letter.mapped()(env, error);
+    } catch (const Napi::Error&) {  // a worker that is being terminated settles nothing
+    }
+  }
 }
 
 Napi::Error toJs(Napi::Env env, const Error& error) {

@@ -4,12 +4,14 @@
 
 #include <napi.h>
 
-#include <condition_variable>
+#include <cstdint>
 #include <functional>
-#include <mutex>
+#include <memory>
+#include <unordered_map>
 
 #include "core/device.h"
 #include "core/error.h"
+#include "napi/mailbox.h"
 
 namespace convtape::js {
 
@@ -17,24 +19,21 @@ class EnvData {
  public:
   explicit EnvData(Napi::Env env);
 
-  // Work under way for this environment whose end must be told to JavaScript. `settle` runs on the JavaScript thread.
-  struct Pending {
-    std::function<void(Napi::Env, std::shared_ptr<const Error>)> settle;
-    std::shared_ptr<const Error> error;
-  };
-  // Returns what a device calls, on its own thread, when the work is done.
-  std::function<void(std::shared_ptr<const Error>)> expect(Napi::Env env,
-                                                           std::function<void(Napi::Env, std::shared_ptr<const Error>)> settle);
+  // What to do on the JavaScript thread when a piece of work has ended. It holds references into JavaScript, so it stays here; devices
+  // hold a number.
+  using Settle = std::function<void(Napi::Env, std::shared_ptr<const Error>)>;
+  uint64_t expect(Napi::Env env, Settle settle);
+  const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
 
   Napi::FunctionReference storageConstructor;
 
  private:
-  void waitForAll();
-  Napi::ThreadSafeFunction settled_;
-  std::mutex mutex_;
-  std::condition_variable none_;
-  int underWay_ = 0;   // on device threads
-  int unsettled_ = 0;  // promises; JavaScript thread only
+  void deliver(Napi::Env env);
+
+  napi_threadsafe_function signal_ = nullptr;
+  std::shared_ptr<Mailbox> mailbox_;
+  std::unordered_map<uint64_t, Settle> waiting_;
+  uint64_t next_ = 0;
 };
 
 inline EnvData& dataOf(Napi::Env env) { return *env.GetInstanceData<EnvData>(); }
@@ -49,8 +48,12 @@ auto guarded(Napi::Env env, Body&& body) {
     return body();
   } catch (const Error& e) {
     throw toJs(env, e);
+  } catch (const Napi::Error&) {
+    throw;
   } catch (const std::bad_alloc&) {
     throw toJs(env, Error(ErrorKind::OutOfMemory, "", "the process is out of memory"));
+  } catch (const std::exception& e) {
+    throw toJs(env, Error(ErrorKind::Device, "", e.what()));
   }
 }
 

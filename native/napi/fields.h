@@ -25,10 +25,10 @@ class FieldReader {
     Napi::Value value = get(field);
     if (!value.IsArray()) fail(ErrorKind::Type, op_, field, " must be an array of integers");
     Napi::Array list = value.As<Napi::Array>();
-    if (list.Length() > kMaxRank)
-      fail(ErrorKind::Range, op_, field, " has ", list.Length(), " dimensions, at most ", kMaxRank, " are supported");
-    to.rank = list.Length();
-    for (uint32_t i = 0; i < list.Length(); ++i) to.d[i] = integer(field, list.Get(i));
+    const uint32_t n = list.Length();  // read once: a getter among the elements may change it
+    if (n > kMaxRank) fail(ErrorKind::Range, op_, field, " has ", n, " dimensions, at most ", kMaxRank, " are supported");
+    to.rank = n;
+    for (uint32_t i = 0; i < n; ++i) to.d[i] = integer(field, list.Get(i));
   }
   template <class E, size_t N>
   void choice(const char* field, E& to, const char* const (&names)[N]) {

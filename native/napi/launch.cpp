@@ -38,24 +38,30 @@ using PrepareFn = void (*)(Napi::Object, Launch&);
 constexpr PrepareFn kPrepare[] = {CONVTAPE_FOR_EACH_OP(CONVTAPE_ROW)};
 #undef CONVTAPE_ROW
 
+// Storages of one call, kept alive until it is queued: reading the parameters can run JavaScript, which may dispose of them.
+struct Held {
+  std::shared_ptr<Storage> in[Operands::kMax], out[Operands::kMax];
+};
+
 int readOperands(const char* op, const char* role, Napi::Value value, Operand* operands, std::shared_ptr<Status>* statuses,
-                 Device*& device) {
+                 std::shared_ptr<Storage>* held, Device*& device) {
   if (!value.IsArray()) fail(ErrorKind::Type, op, role, "s must be an array");
   Napi::Array list = value.As<Napi::Array>();
-  if (list.Length() > Operands::kMax)
-    fail(ErrorKind::Type, op, "has ", list.Length(), " ", role, "s, at most ", Operands::kMax, " are possible");
-  for (uint32_t i = 0; i < list.Length(); ++i) {
+  const uint32_t n = list.Length();  // read once: a getter among the elements may change it
+  if (n > Operands::kMax) fail(ErrorKind::Type, op, "has ", n, " ", role, "s, at most ", Operands::kMax, " are possible");
+  for (uint32_t i = 0; i < n; ++i) {
     Napi::Value item = list.Get(i);
     if (item.IsNull() || item.IsUndefined()) continue;  // an optional operand
-    const auto& storage = StorageHandle::of(op, role, item);
+    const auto storage = StorageHandle::of(op, role, item);
     if (device && device != &storage->device)
       fail(ErrorKind::Type, op, "operands are on different devices: ", device->name(), " and ", storage->device.name(),
            "; copy one with copyTo");
     device = &storage->device;
     operands[i] = {storage->data, storage->count, storage->dtype};
     statuses[i] = storage->status;
+    held[i] = storage;
   }
-  return static_cast<int>(list.Length());
+  return static_cast<int>(n);
 }
 
 }  // namespace
@@ -69,10 +75,13 @@ Napi::Value launch(const Napi::CallbackInfo& info) {
     const char* name = opInfo(work.op).name;
     if (!info[1].IsObject()) fail(ErrorKind::Type, name, "parameters must be an object");
     Device* device = nullptr;
-    work.operands.inputs = readOperands(name, "input", info[2], work.operands.in, work.inStatus, device);
-    work.operands.outputs = readOperands(name, "output", info[3], work.operands.out, work.outStatus, device);
+    Held held;
+    work.operands.inputs = readOperands(name, "input", info[2], work.operands.in, work.inStatus, held.in, device);
+    work.operands.outputs = readOperands(name, "output", info[3], work.operands.out, work.outStatus, held.out, device);
     if (!device) fail(ErrorKind::Type, name, "has no operands");
     kPrepare[work.op](info[1].As<Napi::Object>(), work);
+    for (const auto& storage : held.out)
+      if (storage) device->awaitReaders(*storage);
     device->launch(std::move(work));
     return info.Env().Undefined();
   });

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "core/arena.h"
 #include "napi/env.h"
 
 namespace convtape::js {
@@ -11,8 +12,12 @@ namespace {
 
 constexpr napi_type_tag kTag = {0x6d1f0f5c8a6b4e0fULL, 0x9b7c1d2e3f405162ULL};
 
-Napi::TypedArray freshArray(Napi::Env env, const Storage& storage) {
-  const size_t n = static_cast<size_t>(storage.count);
+// V8 ends the process where an array cannot be had, so that is found out before.
+Napi::TypedArray freshArray(Napi::Env env, const char* op, const Storage& storage) {
+  constexpr size_t kAsk = size_t{16} << 20, kHeadroom = size_t{64} << 20, kLongest = ~uint32_t{0};
+  const size_t n = static_cast<size_t>(storage.count), bytes = storage.bytes();
+  if (n > kLongest || (bytes > kAsk && bytes + kHeadroom > availableMemory()))
+    fail(ErrorKind::OutOfMemory, op, "out of memory: a typed array of ", n, " elements (", bytes >> 20, " MB) cannot be had");
   switch (storage.dtype) {
     case DType::F32:
       return Napi::Float32Array::New(env, n);
@@ -23,7 +28,38 @@ Napi::TypedArray freshArray(Napi::Env env, const Storage& storage) {
   }
 }
 
-void* dataOf(Napi::TypedArray array) { return static_cast<char*>(array.ArrayBuffer().Data()) + array.ByteOffset(); }
+// Not by way of the array's buffer: Node-API takes no SharedArrayBuffer there.
+void* dataOf(Napi::TypedArray array) {
+  void* data = nullptr;
+  if (napi_get_typedarray_info(array.Env(), array, nullptr, nullptr, &data, nullptr, nullptr) != napi_ok)
+    throw Napi::Error::New(array.Env());
+  return data;
+}
+
+// Waits for a read on the JavaScript thread.
+class Waiter : public ReadSink {
+ public:
+  explicit Waiter(void* memory) : memory_(memory) {}
+  void* begin() override { return memory_; }
+  void end(std::shared_ptr<const Error> error) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    error_ = std::move(error);
+    finished_ = true;
+    ready_.notify_one();
+  }
+  std::shared_ptr<const Error> wait() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    ready_.wait(lock, [this] { return finished_; });
+    return error_;
+  }
+
+ private:
+  void* const memory_;
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  bool finished_ = false;
+  std::shared_ptr<const Error> error_;
+};
 
 }  // namespace
 
@@ -79,17 +115,16 @@ Napi::Value StorageHandle::read(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto storage = of("data", "this", info.This());
     Napi::Env env = info.Env();
-    Napi::TypedArray array = freshArray(env, *storage);
+    Napi::TypedArray array = freshArray(env, "data", *storage);
     auto deferred = std::make_shared<Napi::Promise::Deferred>(env);
     auto keep = std::make_shared<Napi::Reference<Napi::TypedArray>>(Napi::Persistent(array));
-    auto done = js::dataOf(env).expect(env, [deferred, keep](Napi::Env env, std::shared_ptr<const Error> error) {
+    const uint64_t number = js::dataOf(env).expect(env, [deferred, keep](Napi::Env env, std::shared_ptr<const Error> error) {
       if (error)
         deferred->Reject(toJs(env, *error).Value());
       else
         deferred->Resolve(keep->Value());
-      keep->Reset();
     });
-    storage->device.read(storage, dataOf(array), [done = std::move(done), storage](std::shared_ptr<const Error> e) { done(std::move(e)); });
+    storage->device.read(storage, std::make_shared<MailboxSink>(js::dataOf(env).mailbox(), number, dataOf(array)));
     return deferred->Promise();
   });
 }
@@ -97,20 +132,10 @@ Napi::Value StorageHandle::read(const Napi::CallbackInfo& info) {
 Napi::Value StorageHandle::readSync(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto storage = of("dataSync", "this", info.This());
-    Napi::TypedArray array = freshArray(info.Env(), *storage);
-    std::mutex mutex;
-    std::condition_variable ready;
-    bool finished = false;
-    std::shared_ptr<const Error> error;
-    storage->device.read(storage, dataOf(array), [&](std::shared_ptr<const Error> e) {
-      std::lock_guard<std::mutex> lock(mutex);
-      error = std::move(e);
-      finished = true;
-      ready.notify_one();
-    });
-    std::unique_lock<std::mutex> lock(mutex);
-    ready.wait(lock, [&] { return finished; });
-    if (error) throw toJs(info.Env(), *error);
+    Napi::TypedArray array = freshArray(info.Env(), "dataSync", *storage);
+    auto waiter = std::make_shared<Waiter>(dataOf(array));
+    storage->device.read(storage, waiter);
+    if (auto error = waiter->wait()) throw toJs(info.Env(), *error);
     return array;
   });
 }
@@ -134,8 +159,8 @@ Napi::Value StorageHandle::write(const Napi::CallbackInfo& info) {
 
 Napi::Value StorageHandle::copyFrom(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const auto& to = of("copyTo", "destination", info.This());
-    const auto& from = of("copyTo", "source", info[0]);
+    const auto to = of("copyTo", "destination", info.This());
+    const auto from = of("copyTo", "source", info[0]);
     if (to->dtype != from->dtype || to->count != from->count)
       fail(ErrorKind::Range, "copyTo", "source is ", from->count, " × ", nameOf(from->dtype), ", destination ", to->count, " × ",
            nameOf(to->dtype));
