@@ -244,6 +244,8 @@ async function build(step, name, doing, result, sources) {
   const run = await logged(step, doing, 'npm', ['run', '--silent', name], { CMAKE_BUILD_PARALLEL_LEVEL: cores });
   if (!run.ok) stop(step, `failed; the whole log is in build/setup.log\n${tail(run.output, 40)}`);
   saveState({ [step]: { sources, result: stamp(result) } });
+  const cuda = run.output.match(/convtape: (CUDA kernels .*)/)?.[1];
+  if (cuda) say(step, cuda);
   say(step, `built ${result} (${run.seconds} s)`);
 }
 
