@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 export { defineOp, type OpContext } from './autograd/define';
 export { type GradcheckOptions, type GradcheckResult, gradcheck } from './autograd/gradcheck';
 export { noGrad, type Tape, tape } from './autograd/tape';

@@ -35,7 +35,14 @@ if (reason !== null) {
   process.stderr.write(`convtape: the addon in the package does not load here (${reason}); compiling it\n`);
   // A build folder of its own: objects do not mix with the addon that came along.
   const folder = join(root, 'build', 'source');
-  cmake('-S', root, '-B', folder, '-DCMAKE_BUILD_TYPE=Release', `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${join(addon, '..')}`);
+  cmake(
+    '-S',
+    root,
+    '-B',
+    folder,
+    '-DCMAKE_BUILD_TYPE=Release',
+    `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${join(addon, '..')}`,
+  );
   cmake('--build', folder, '--parallel', String(os.availableParallelism()));
   const still = whyNot();
   if (still !== null) {

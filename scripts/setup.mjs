@@ -47,7 +47,7 @@ function stop(step, text) {
 
 function readState() {
   try {
-    return JSON.parse(readFileSync(statePath, 'utf8'));
+    return JSON.parse(readOr(statePath, '{}'));
   } catch {
     return {};
   }
@@ -236,6 +236,44 @@ function stamp(path) {
   return `${Math.round(mtimeMs)}:${size}`;
 }
 
+/** One set-up at a time: waits while another process that is alive holds build/setup.lock. */
+async function lock() {
+  const path = join(root, 'build', 'setup.lock');
+  mkdirSync(dirname(path), { recursive: true });
+  for (let waited = 0; ; waited++) {
+    try {
+      writeFileSync(path, String(process.pid), { flag: 'wx' });
+      process.on('exit', () => rmSync(path, { force: true }));
+      return;
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+    // Empty for the moment between its creation and its writing.
+    const holder = Number(readOr(path, ''));
+    if (holder > 0 ? alive(holder) : waited < 20) {
+      if (waited === 20) say('setup', `waiting for another set-up (process ${holder})`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    } else rmSync(path, { force: true });
+  }
+}
+
+function alive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+function readOr(path, fallback) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return fallback;
+  }
+}
+
 async function build(step, name, doing, result, sources) {
   const state = readState();
   if (state[step]?.sources === sources && state[step].result !== null && state[step].result === stamp(result))
@@ -253,7 +291,7 @@ async function addon() {
   // A build folder that was moved or copied names its old place, which CMake refuses.
   const cache = join(root, 'build', 'CMakeCache.txt');
   const home = existsSync(cache) && readFileSync(cache, 'utf8').match(/^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m)?.[1];
-  if (home && home !== root) rmSync(join(root, 'build'), { recursive: true });
+  if (home && home !== root) rmSync(cache);
   const sources = fingerprint(
     ['CMakeLists.txt', 'native', 'node_modules/node-addon-api/package.json'],
     [process.version, process.arch, process.env.CONVTAPE_CUDA ?? ''],
@@ -274,6 +312,7 @@ async function typescript() {
 
 if (Number(process.versions.node.split('.')[0]) < 20)
   stop('node', `needs Node.js 20 or newer, this is ${process.version}`);
+await lock();
 if (!options.has('--build')) {
   await systemPackages();
   await dataset();

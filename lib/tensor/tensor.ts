@@ -140,6 +140,7 @@ export class Tensor<out S extends Shape = Shape, out D extends DType = 'f32'> im
     return `Tensor ${this.dtype} [${this.shape.join(', ')}]${where}`;
   }
 
+  /** @internal What `console.log` and the REPL show. */
   [inspect.custom](): string {
     if (!this.#storage || this.size > 1000) return this.toString();
     return `${this.toString()} ${inspect(nest(this.dataSync(), this.shape), { depth: 6 })}`;

@@ -1,0 +1,47 @@
+// What the built addon asks of a system, and what it shows to one. The packed addon is this one.
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { addon, packageRoot } from '../../lib/native/addon';
+import { build } from '../support/package';
+
+// A build with sanitizers links otherwise, on purpose.
+const onLinux = process.platform === 'linux' && !process.env.CONVTAPE_ADDON ? test : test.skip;
+
+function symbols(...options: string[]): string {
+  return execFileSync('objdump', [...options, join(packageRoot(), 'build/Release/convtape.node')], {
+    encoding: 'utf8',
+  });
+}
+
+const versions = (text: string, library: string): number[] =>
+  [...text.matchAll(new RegExp(`\\b${library}_(\\d+)\\.(\\d+)`, 'g'))].map((m) => Number(m[1]) * 1000 + Number(m[2]));
+
+onLinux('the addon needs no C++ library of the system', () => {
+  build();
+  const text = symbols('-p', '-T');
+  expect(versions(text, 'GLIBCXX')).toEqual([]);
+  expect(versions(text, 'CXXABI')).toEqual([]);
+  expect(text).not.toMatch(/NEEDED.*(stdc\+\+|cuda)/);
+});
+
+onLinux('an addon built on glibc 2.36 or older loads from 2.34 on', () => {
+  build();
+  const { header } = process.report!.getReport() as unknown as { header: { glibcVersionRuntime: string } };
+  const here = versions(`GLIBC_${header.glibcVersionRuntime}`, 'GLIBC')[0]!;
+  // A newer glibc gives newer versions to what is linked against it: the package is made on the older one.
+  const most = here <= 2036 ? 2034 : here;
+  expect(Math.max(...versions(symbols('-T'), 'GLIBC'))).toBeLessThanOrEqual(most);
+});
+
+onLinux('the addon shows Node its entry points and nothing else', () => {
+  build();
+  const defined = symbols('-T')
+    .split('\n')
+    .filter((line) => /\sg\s|\sw\s|\su\s/.test(line.slice(16)) && !line.includes('*UND*'))
+    .map((line) => line.trim().split(/\s+/).at(-1));
+  expect(defined.sort()).toEqual(['napi_register_module_v1', 'node_api_module_get_api_version_v1']);
+});
+
+test('the addon knows its operators', () => {
+  expect(addon.operators.length).toBeGreaterThan(5);
+});
