@@ -37,6 +37,10 @@ export interface KernelParams {
   reduce: { function: Reduction } & ReducedAxes;
   maxGrad: ReducedAxes;
   stridedCopy: { shape: Ints; fromStrides: Ints; toStrides: Ints; fromOffset: number; toOffset: number };
+  topK: { rows: number; n: number; k: number };
+  topKGrad: { rows: number; n: number; k: number };
+  argmax: { outer: number; n: number; inner: number };
+  cast: { count: number };
   matmul: { batch: number; m: number; n: number; k: number; transposeA: boolean; transposeB: boolean; relu: boolean };
   conv2d: ConvSizes & { relu: boolean };
   conv2dGradInput: ConvSizes;

@@ -4,7 +4,9 @@ import { reshape } from './reshape';
 
 Object.assign(methods, { reshape, copyTo });
 
+export { argmax } from './argmax';
 export { add, div, maximum, mul, sub } from './binary';
+export { cast } from './cast';
 export { concat } from './concat';
 export { type Conv2dOptions, conv2d, type Pair } from './conv2d';
 export { copyTo } from './copy_to';
@@ -14,5 +16,6 @@ export { type MatmulOptions, matmul } from './matmul';
 export { max, mean, sum } from './reduce';
 export { flatten, reshape } from './reshape';
 export { slice } from './slice';
+export { topK } from './top_k';
 export { transpose } from './transpose';
 export { abs, exp, log, neg, relu, sigmoid, sqrt, square, tanh } from './unary';

@@ -2,8 +2,10 @@
 // entry here is a compile error, and the samples are all that a gradient check or a new kind of device needs.
 
 import type { Shape } from '../shape/shape';
+import { argmaxRule } from './argmax';
 import { addRule, divRule, maximumRule, mulRule, subRule } from './binary';
 import type { Case, Operator } from './cases';
+import { castRule } from './cast';
 import { concatRule } from './concat';
 import { conv2dRule } from './conv2d';
 import { copyToRule } from './copy_to';
@@ -13,6 +15,7 @@ import { matmulRule } from './matmul';
 import { maxRule, meanRule, sumRule } from './reduce';
 import { flattenRule, reshapeRule } from './reshape';
 import { sliceRule } from './slice';
+import { topKRule } from './top_k';
 import { transposeRule } from './transpose';
 import { absRule, expRule, logRule, negRule, reluRule, sigmoidRule, sqrtRule, squareRule, tanhRule } from './unary';
 
@@ -76,6 +79,14 @@ export const registry: { readonly [K in OperatorName]: Operator } = {
       { name: 'large, a row', inputs: { a: [2_003, 20], b: [20] }, run: ({ a, b }) => ops.add(a, b), elements: 8 },
     ],
   },
+  argmax: {
+    rule: argmaxRule,
+    cases: [
+      { name: 'rows', inputs: { x: { shape: [5, 37], ties: 4 } }, run: ({ x }) => ops.argmax(x) },
+      { name: 'a middle axis', inputs: { x: [3, 7, 5] }, run: ({ x }) => ops.argmax(x, 1) },
+    ],
+  },
+  cast: { rule: castRule, cases: elementwise((x) => ops.cast(x, 'f32')) },
   concat: {
     rule: concatRule,
     cases: [
@@ -167,6 +178,14 @@ export const registry: { readonly [K in OperatorName]: Operator } = {
   sub: { rule: subRule, cases: broadcasting(ops.sub) },
   sum: { rule: sumRule, cases: reducing(ops.sum) },
   tanh: { rule: tanhRule, cases: elementwise(ops.tanh) },
+  topK: {
+    rule: topKRule,
+    cases: [
+      { name: 'rows', inputs: { x: [5, 37] }, run: ({ x }) => ops.topK(x, 5).values },
+      { name: 'rank 3', inputs: { x: [2, 3, 11] }, run: ({ x }) => ops.topK(x, 7).values },
+      { name: 'all', inputs: { x: [6] }, run: ({ x }) => ops.topK(x, 6).values },
+    ],
+  },
   transpose: {
     rule: transposeRule,
     cases: [

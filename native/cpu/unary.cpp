@@ -1,6 +1,5 @@
-#include <math.h>
-
 #include "cpu/kernels.h"
+#include "cpu/math.h"
 
 namespace convtape::cpu::CONVTAPE_ISA {
 namespace {
@@ -12,7 +11,9 @@ void unary(const Unary::Params& p, const Operands& o, F f) {
   const float* x = o.in[0].f32();
   float* y = o.out[0].f32();
   parallelRanges(p.count, kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) y[i] = f(x[i]);
+    int64_t i = begin;
+    for (; i + kLanes <= end; i += kLanes) store(y + i, f(load(x + i)));
+    if (i < end) storeFirst(y + i, f(loadFirst(x + i, static_cast<int>(end - i))), static_cast<int>(end - i));
   });
 }
 
@@ -30,23 +31,23 @@ void unaryGrad(const Unary::Params& p, const Operands& o, F f) {
 void run(const Unary::Params& p, const Operands& o, Context&) {
   switch (p.function) {
     case UnaryFunction::Relu:
-      return unary(p, o, [](float x) { return x < 0 ? 0 : x; });  // NaN stays
+      return unary(p, o, [](Vec x) { return x < 0.0f ? Vec{} : x; });  // NaN stays
     case UnaryFunction::Tanh:
-      return unary(p, o, [](float x) { return tanhf(x); });
+      return unary(p, o, [](Vec x) { return tanh(x); });
     case UnaryFunction::Sigmoid:
-      return unary(p, o, [](float x) { return 1 / (1 + expf(-x)); });
+      return unary(p, o, [](Vec x) { return sigmoid(x); });
     case UnaryFunction::Neg:
-      return unary(p, o, [](float x) { return -x; });
+      return unary(p, o, [](Vec x) { return -x; });
     case UnaryFunction::Exp:
-      return unary(p, o, [](float x) { return expf(x); });
+      return unary(p, o, [](Vec x) { return exp(x); });
     case UnaryFunction::Log:
-      return unary(p, o, [](float x) { return logf(x); });
+      return unary(p, o, [](Vec x) { return log(x); });
     case UnaryFunction::Sqrt:
-      return unary(p, o, [](float x) { return sqrtf(x); });
+      return unary(p, o, [](Vec x) { return sqrt(x); });
     case UnaryFunction::Square:
-      return unary(p, o, [](float x) { return x * x; });
+      return unary(p, o, [](Vec x) { return x * x; });
     case UnaryFunction::Abs:
-      return unary(p, o, [](float x) { return __builtin_fabsf(x); });
+      return unary(p, o, [](Vec x) { return reinterpret_cast<Vec>(reinterpret_cast<VecI>(x) & 0x7fffffff); });
   }
 }
 

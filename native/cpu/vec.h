@@ -63,7 +63,7 @@ static inline Vec fma(Vec a, Vec b, Vec c) {
 
 static inline Vec sqrt(Vec x) {
 #if defined(__AVX512F__)
-  return _mm512_sqrt_ps(x);
+  return _mm512_maskz_sqrt_ps(0xffff, x);  // the unmasked form warns in GCC 12
 #elif defined(__AVX2__)
   return _mm256_sqrt_ps(x);
 #elif defined(__SSE__)

@@ -1,14 +1,17 @@
 // The list of operators: one line each, the only place to add one. Its order is the operator's number.
 #pragma once
 
+#include "core/ops/argmax.h"
 #include "core/ops/bias_grad.h"
 #include "core/ops/binary.h"
+#include "core/ops/cast.h"
 #include "core/ops/conv2d.h"
 #include "core/ops/fill.h"
 #include "core/ops/matmul.h"
 #include "core/ops/random.h"
 #include "core/ops/reduce.h"
 #include "core/ops/strided_copy.h"
+#include "core/ops/top_k.h"
 #include "core/ops/unary.h"
 
 namespace convtape {
@@ -24,6 +27,10 @@ namespace convtape {
   X(Reduce)                     \
   X(MaxGrad)                    \
   X(StridedCopy)                \
+  X(TopK)                       \
+  X(TopKGrad)                   \
+  X(Argmax)                     \
+  X(Cast)                       \
   X(Matmul)                     \
   X(Conv2d)                     \
   X(Conv2dGradInput)            \

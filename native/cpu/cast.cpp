@@ -1,0 +1,51 @@
+#include "cpu/kernels.h"
+
+namespace convtape::cpu::CONVTAPE_ISA {
+namespace {
+
+constexpr int64_t kGrain = 1 << 15;
+
+template <class From, class To, class F>
+void each(int64_t count, const From* x, To* y, F f) {
+  parallelRanges(count, kGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) y[i] = f(x[i]);
+  });
+}
+
+// Function objects rather than functions, so that the loops are vectorised.
+const auto same = [](auto x) { return x; };
+const auto toF32 = [](auto x) { return static_cast<float>(x); };
+const auto toI32 = [](float x) {
+  // 2^31 − 128 is the largest float below 2^31.
+  const float clipped = x < -2147483648.0f ? -2147483648.0f : x > 2147483520.0f ? 2147483520.0f : x;
+  const int32_t whole = static_cast<int32_t>(x == x ? clipped : 0.0f);
+  return x >= 2147483648.0f ? 2147483647 : whole;
+};
+const auto toU8 = [](float x) {
+  const float clipped = x < 255.0f ? x : 255.0f;
+  return static_cast<uint8_t>(static_cast<int32_t>(x > 0.0f ? clipped : 0.0f));  // NaN is not above 0
+};
+const auto clip = [](int32_t x) { return static_cast<uint8_t>(x < 0 ? 0 : x > 255 ? 255 : x); };
+
+}  // namespace
+
+void run(const Cast::Params& p, const Operands& o, Context&) {
+  const Operand &x = o.in[0], &y = o.out[0];
+  const int64_t n = p.count;
+  switch (x.dtype) {
+    case DType::F32:
+      if (y.dtype == DType::F32) return each(n, x.f32(), y.f32(), same);
+      if (y.dtype == DType::I32) return each(n, x.f32(), y.i32(), toI32);
+      return each(n, x.f32(), y.u8(), toU8);
+    case DType::I32:
+      if (y.dtype == DType::F32) return each(n, x.i32(), y.f32(), toF32);
+      if (y.dtype == DType::I32) return each(n, x.i32(), y.i32(), same);
+      return each(n, x.i32(), y.u8(), clip);
+    case DType::U8:
+      if (y.dtype == DType::F32) return each(n, x.u8(), y.f32(), toF32);
+      if (y.dtype == DType::I32) return each(n, x.u8(), y.i32(), same);
+      return each(n, x.u8(), y.u8(), same);
+  }
+}
+
+}  // namespace convtape::cpu::CONVTAPE_ISA
