@@ -122,7 +122,7 @@ function missingTools() {
 
 /** The words in front of apt-get: none for root, `sudo -n` where it asks for no password; null where it may not be called. */
 function aptPrefix() {
-  if (!firstLine('apt-get', '--version')) return null;
+  if (firstLine('apt-get', '--version') === null) return null;
   if (process.getuid?.() === 0) return [];
   return spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0 ? ['sudo', '-n'] : null;
 }

@@ -1,0 +1,151 @@
+// scripts/setup.mjs on machines that lack something: a scratch repository, and a PATH that holds only what the test put there.
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { root } from '../support/package';
+
+let folder: string;
+let bin: string;
+
+/** A command that notes its arguments in `calls` and then does `body`. */
+function command(name: string, body = ''): void {
+  writeFileSync(join(bin, name), `#!/bin/sh\necho "${name} $*" >> '${folder}/calls'\n${body}\n`);
+  chmodSync(join(bin, name), 0o755);
+}
+
+const calls = () =>
+  existsSync(join(folder, 'calls')) ? readFileSync(join(folder, 'calls'), 'utf8').trim().split('\n') : [];
+const asked = (pattern: RegExp) => calls().filter((call) => pattern.test(call));
+
+function setup(...options: string[]): { status: number | null; text: string } {
+  const script = join(folder, 'scripts/setup.mjs');
+  const run = spawnSync(process.execPath, [script, ...options], { env: { PATH: bin }, encoding: 'utf8' });
+  return { status: run.status, text: run.stderr + run.stdout };
+}
+
+function lock(path: string, version: string): void {
+  const packages = { '': {}, 'node_modules/a': { version }, 'node_modules/b': { version: '1.0.0', optional: true } };
+  writeFileSync(join(folder, path), JSON.stringify({ packages }));
+}
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'convtape-setup-'));
+  bin = join(folder, 'bin');
+  for (const name of ['bin', 'scripts', 'lib', 'native']) mkdirSync(join(folder, name));
+  cpSync(join(root, 'scripts/setup.mjs'), join(folder, 'scripts/setup.mjs'));
+  writeFileSync(join(folder, 'native/a.cpp'), 'int a;');
+  writeFileSync(join(folder, 'lib/a.ts'), 'let a;');
+  lock('package-lock.json', '1.0.0');
+  for (const name of ['sh', 'env', 'mkdir', 'cp', 'touch']) symlinkSync(`/bin/${name}`, join(bin, name));
+  command('cmake', 'echo cmake version 3.25.1');
+  command('c++', 'echo c++ 12');
+  command('make', 'echo make');
+  // npm ci leaves what the lock file says; npm run leaves what the build would.
+  command(
+    'npm',
+    `cd '${folder}'
+     [ "$1" = ci ] && mkdir -p node_modules && cp package-lock.json node_modules/.package-lock.json
+     [ "$3" = build:addon ] && mkdir -p build/Release && touch build/Release/convtape.node
+     [ "$3" = build:ts ] && mkdir -p dist && touch dist/index.mjs
+     true`,
+  );
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+test('does everything once, and nothing the second time', () => {
+  expect(setup()).toMatchObject({ status: 0 });
+  expect(asked(/^npm/).map((call) => call.split(' ').slice(0, 4).join(' '))).toEqual([
+    'npm ci --prefer-offline --no-audit',
+    'npm run --silent build:addon',
+    'npm run --silent build:ts',
+  ]);
+  rmSync(join(folder, 'calls'));
+  const again = setup();
+  expect(again.status).toBe(0);
+  expect(again.text.match(/up to date/g)).toHaveLength(3);
+  expect(asked(/^npm/)).toEqual([]);
+});
+
+test('builds again what has changed, and only that', () => {
+  setup();
+  rmSync(join(folder, 'calls'));
+  writeFileSync(join(folder, 'lib/a.ts'), 'let b;');
+  setup();
+  expect(asked(/^npm/)).toEqual(['npm run --silent build:ts']);
+  rmSync(join(folder, 'calls'));
+  writeFileSync(join(folder, 'build/Release/convtape.node'), 'from somewhere else');
+  setup('--build');
+  expect(asked(/./)).toEqual(['npm run --silent build:addon']);
+});
+
+test('a package at another version than the lock file says is installed; an optional one that is not there is not missed', () => {
+  setup();
+  rmSync(join(folder, 'calls'));
+  lock('package-lock.json', '1.0.1');
+  expect(setup().text).toMatch(/npm ci, because a is not at 1\.0\.1/);
+  const packages = { '': {}, 'node_modules/a': { version: '1.0.1' } };
+  writeFileSync(join(folder, 'node_modules/.package-lock.json'), JSON.stringify({ packages }));
+  expect(setup().text).toMatch(/node_modules up to date/);
+});
+
+test('without CMake, compiler and apt-get: the exact command, and status 1', () => {
+  rmSync(join(bin, 'cmake'));
+  rmSync(join(bin, 'c++'));
+  const { status, text } = setup();
+  expect(status).toBe(1);
+  expect(text).toContain('cmake 3.18 or newer, a C++17 compiler missing');
+  expect(text).toContain('    sudo apt-get update && sudo apt-get install -y cmake g++\n');
+  expect(asked(/^npm/)).toEqual([]);
+});
+
+test('an old CMake counts as missing', () => {
+  command('cmake', 'echo cmake version 3.16.3');
+  expect(setup('--no-install').text).toContain('cmake 3.18 or newer missing');
+});
+
+// As root apt-get is called directly; as another user through sudo -n, which asks for no password or fails.
+test('with apt-get at hand, what is missing is installed', () => {
+  command('sudo', 'shift; "$@"');
+  command('cmake-to-be', 'echo cmake version 3.25.1');
+  rmSync(join(bin, 'cmake'));
+  command('apt-get', `case "$*" in *install*cmake*) cp '${bin}/cmake-to-be' '${bin}/cmake';; esac`);
+  const { status, text } = setup();
+  expect(text).toMatch(/tools +installed cmake/);
+  expect(status).toBe(0);
+  expect(asked(/^apt-get.* update$/).length).toBeGreaterThanOrEqual(1);
+  expect(asked(/^apt-get.*install -y --no-install-recommends cmake$/)).toHaveLength(1);
+});
+
+test('an apt-get that fails is reported with its own words', () => {
+  command('sudo', 'shift; "$@"');
+  rmSync(join(bin, 'make'));
+  command('apt-get', '[ "$1" = --version ] && exit 0; echo "E: Unable to locate package make"; exit 100');
+  const { status, text } = setup();
+  expect(status).toBe(1);
+  expect(text).toContain('could not install make: E: Unable to locate package make');
+  expect(text).toContain('sudo apt-get install -y make');
+});
+
+test('a build that fails shows its last lines and stops', () => {
+  command('npm', '[ "$1" = ci ] || { echo "native/a.cpp:1: error: no such thing"; exit 1; }');
+  const { status, text } = setup();
+  expect(status).toBe(1);
+  expect(text).toContain('native/a.cpp:1: error: no such thing');
+});
+
+test('a wrong option is wrong usage; --help explains', () => {
+  expect(setup('--bild').status).toBe(2);
+  expect(setup('--help')).toMatchObject({ status: 0, text: expect.stringContaining('usage: node scripts/setup.mjs') });
+});
