@@ -2,7 +2,9 @@
 export { defineOp, type OpContext } from './autograd/define';
 export { type GradcheckOptions, type GradcheckResult, gradcheck } from './autograd/gradcheck';
 export { noGrad, type Tape, tape } from './autograd/tape';
+export type { DType } from './native/addon';
 export * as ops from './ops';
+export type { Pair, Shape } from './shape/shape';
 export { arange, full, ones, randn, tensor, uniform, zeros } from './tensor/create';
 export { Device, device, devices, numThreads } from './tensor/device';
 export { manualSeed } from './tensor/random';

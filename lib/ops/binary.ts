@@ -2,6 +2,7 @@
 import { type AnyTensor, apply, commonDevice, rule } from '../autograd/operator';
 import { launch } from '../native/addon';
 import type { BinaryFunction, BinaryPartial } from '../native/kernels';
+import type { BroadcastCheck, BroadcastShape } from '../shape/elementwise';
 import type { Shape } from '../shape/shape';
 import { empty, type Tensor } from '../tensor/tensor';
 import { broadcastShape, broadcastStrides, sumTo } from './strides';
@@ -9,7 +10,7 @@ import { broadcastShape, broadcastStrides, sumTo } from './strides';
 /** A float tensor, or a number: a scalar on the other operand's device. */
 export type Operand = Tensor<any> | number;
 
-type ShapeOfOperand<T> = T extends Tensor<infer S> ? S : readonly [];
+type ShapeOf<T> = T extends Tensor<infer S> ? S : [];
 
 // Broadcasting copies an element to several places, so its gradient is the sum of theirs (sumTo).
 //   add: da = dy              db = dy
@@ -65,15 +66,15 @@ function scalar(name: string, value: number, like: AnyTensor): AnyTensor {
   return t;
 }
 
-function binary(name: BinaryFunction) {
+function binary<N extends BinaryFunction>(name: N) {
   const binaryRule = rule<null>(name, ({ saved, needs, inputShapes }, dy) => {
     const context = { a: saved[0]!, b: saved[1]! };
     return partials[name].map((partial, i) => (needs[i] ? sumTo(name, partial(dy, context), inputShapes[i]!) : null));
   });
   const call = <A extends Operand, B extends Operand>(
     a: A,
-    b: B,
-  ): Tensor<ShapeOfOperand<A> extends ShapeOfOperand<B> ? ShapeOfOperand<A> : Shape> => {
+    b: B & BroadcastCheck<N, ShapeOf<A>, ShapeOf<B>>,
+  ): Tensor<BroadcastShape<ShapeOf<A>, ShapeOf<B>>> => {
     const like = [a, b].find((t) => typeof t !== 'number') as AnyTensor | undefined;
     if (like === undefined) throw new TypeError(`${name}: one operand must be a Tensor, got two numbers`);
     commonDevice(name, [like]);

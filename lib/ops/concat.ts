@@ -1,5 +1,6 @@
 import { type AnyTensor, apply, rule } from '../autograd/operator';
-import { launch } from '../native/addon';
+import { type DType, launch } from '../native/addon';
+import type { ConcatCheck, ConcatShape } from '../shape/layout';
 import type { Shape } from '../shape/shape';
 import { checkAxis, show } from '../tensor/checks';
 import { empty, type Tensor } from '../tensor/tensor';
@@ -31,11 +32,15 @@ function copySlab(from: AnyTensor, to: AnyTensor, shape: Shape, fromOffset: numb
  * The tensors of `list` one after another along `axis`. Their other sizes and their element types must agree.
  * @throws RangeError where the shapes do not fit, naming two that do not.
  */
-export function concat<D extends 'f32' | 'i32' | 'u8'>(list: readonly Tensor<any, D>[], axis: number): Tensor<any, D> {
+export function concat<const L extends readonly Tensor<any, any>[], const A extends number>(
+  list: L & ConcatCheck<L, A>,
+  axis: A,
+): Tensor<ConcatShape<L, A>, L[number]['dtype']>;
+export function concat(list: readonly Tensor<any, DType>[], axis: number): Tensor<Shape, DType> {
   if (!Array.isArray(list) || list.length === 0)
     throw new TypeError(`concat: takes an array of at least one tensor, got ${show(list)}`);
   const attrs = { axis: 0 };
-  return apply(concatRule, list as readonly Tensor<any, D>[], attrs, (device) => {
+  return apply(concatRule, list, attrs, (device) => {
     const first = list[0]!;
     const shape = [...first.shape] as number[];
     attrs.axis = checkAxis('concat', axis, shape);

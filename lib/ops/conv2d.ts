@@ -1,7 +1,8 @@
 import { apply, rule } from '../autograd/operator';
 import { launch } from '../native/addon';
 import type { ConvSizes } from '../native/kernels';
-import type { Shape } from '../shape/shape';
+import type { BiasCheck, Conv2dCheck, Conv2dShape } from '../shape/dense';
+import type { Pair, Rank4, Shape } from '../shape/shape';
 import { empty, type Tensor } from '../tensor/tensor';
 import {
   type Activation,
@@ -13,16 +14,13 @@ import {
   throughRelu,
 } from './dense';
 
-/** One number for both axes, or `[height, width]`. */
-export type Pair = number | readonly [height: number, width: number];
-
-export interface Conv2dOptions {
+export interface Conv2dOptions<S extends Pair = Pair, P extends Pair = Pair, G extends number = number> {
   /** Step of the window; default 1. */
-  stride?: Pair;
+  stride?: S;
   /** Rows and columns of zeros around the image, on each side; default 0. */
-  padding?: Pair;
+  padding?: P;
   /** Channels and filters are cut into this many groups that do not see each other; default 1. */
-  groups?: number;
+  groups?: G;
   activation?: Activation;
 }
 
@@ -60,6 +58,19 @@ export const conv2dRule = rule<Attributes>('conv2d', ({ attrs: { sizes, relu }, 
  * @throws TypeError or RangeError, with the shapes, where they do not fit each other, an option is no positive integer
  *   (padding: no negative one), or the window is larger than the padded image
  */
+export function conv2d<
+  X extends Shape,
+  W extends Shape,
+  B extends Shape,
+  const S extends Pair = 1,
+  const P extends Pair = 0,
+  const G extends number = 1,
+>(
+  x: Tensor<X>,
+  weight: Tensor<W> & Conv2dCheck<X, W, S, P, G>,
+  bias: (Tensor<B> & BiasCheck<'conv2d', B, Rank4<W>[0], W>) | null,
+  options?: Conv2dOptions<S, P, G>,
+): Tensor<Conv2dShape<X, W, S, P>>;
 export function conv2d(
   x: Tensor<Shape>,
   weight: Tensor<Shape>,

@@ -1,4 +1,5 @@
 import { type AnyTensor, apply, rule } from '../autograd/operator';
+import type { DType } from '../native/addon';
 import type { Shape } from '../shape/shape';
 import { type Device, type DeviceLike, device as deviceOf } from '../tensor/device';
 import { empty, type Tensor } from '../tensor/tensor';
@@ -16,10 +17,7 @@ function copied(x: AnyTensor, device: Device): AnyTensor {
  * A copy of x on `device`, which may be x's own. Queued: it starts when what is queued on both devices before it is done, and the caller
  * does not wait. Differentiable: the gradient comes back to x's device.
  */
-export function copyTo<S extends Shape, D extends 'f32' | 'i32' | 'u8'>(
-  x: Tensor<S, D>,
-  device: DeviceLike,
-): Tensor<S, D> {
+export function copyTo<S extends Shape, D extends DType>(x: Tensor<S, D>, device: DeviceLike): Tensor<S, D> {
   const attrs = { from: null as Device | null };
   return apply(copyToRule, [x], attrs, (from) => {
     attrs.from = from;

@@ -4,11 +4,12 @@ import { reshape } from './reshape';
 
 Object.assign(methods, { reshape, copyTo });
 
+export type { Pair } from '../shape/shape';
 export { argmax } from './argmax';
 export { add, div, maximum, mul, sub } from './binary';
 export { cast } from './cast';
 export { concat } from './concat';
-export { type Conv2dOptions, conv2d, type Pair } from './conv2d';
+export { type Conv2dOptions, conv2d } from './conv2d';
 export { copyTo } from './copy_to';
 export type { Activation } from './dense';
 export { type LinearOptions, linear } from './linear';

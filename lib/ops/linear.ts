@@ -1,6 +1,7 @@
 import { apply, rule } from '../autograd/operator';
 import { launch } from '../native/addon';
-import type { Shape } from '../shape/shape';
+import type { BiasCheck, LinearCheck, LinearShape } from '../shape/dense';
+import type { Rank2, Shape } from '../shape/shape';
 import { empty, type Tensor } from '../tensor/tensor';
 import {
   type Activation,
@@ -59,6 +60,12 @@ export const linearRule = rule<Attributes>('linear', ({ attrs, saved, needs }, d
  * @returns …×outputs
  * @throws TypeError or RangeError, with the shapes, where they do not fit
  */
+export function linear<X extends Shape, W extends Shape, B extends Shape>(
+  x: Tensor<X>,
+  weight: Tensor<W> & LinearCheck<X, W>,
+  bias: (Tensor<B> & BiasCheck<'linear', B, Rank2<W>[0], W>) | null,
+  options?: LinearOptions,
+): Tensor<LinearShape<X, W>>;
 export function linear(
   x: Tensor<Shape>,
   weight: Tensor<Shape>,

@@ -1,15 +1,16 @@
 import { apply, rule } from '../autograd/operator';
 import { launch } from '../native/addon';
 import type { KernelParams } from '../native/kernels';
+import type { MatmulCheck, MatmulShape } from '../shape/dense';
 import type { Shape } from '../shape/shape';
 import { empty, type Tensor } from '../tensor/tensor';
 import { requireFloats, requireOptions } from './dense';
 
-export interface MatmulOptions {
+export interface MatmulOptions<TA extends boolean = boolean, TB extends boolean = boolean> {
   /** a is …×k×m, used as its transpose. */
-  transposeA?: boolean;
+  transposeA?: TA;
   /** b is …×n×k, used as its transpose. */
-  transposeB?: boolean;
+  transposeB?: TB;
 }
 
 type Sizes = KernelParams['matmul'];
@@ -53,6 +54,16 @@ export const matmulRule = rule<Sizes>('matmul', ({ attrs, saved, needs }, dy) =>
  * @returns …×m×n
  * @throws TypeError or RangeError, with both shapes, where they do not fit
  */
+export function matmul<
+  A extends Shape,
+  B extends Shape,
+  const TA extends boolean = false,
+  const TB extends boolean = false,
+>(
+  a: Tensor<A>,
+  b: Tensor<B> & MatmulCheck<A, B, TA, TB>,
+  options?: MatmulOptions<TA, TB>,
+): Tensor<MatmulShape<A, B, TA, TB>>;
 export function matmul(a: Tensor<Shape>, b: Tensor<Shape>, options: MatmulOptions = {}): Tensor<Shape> {
   requireFloats('matmul', 'a', a);
   requireFloats('matmul', 'b', b);

@@ -2,16 +2,17 @@
 import { type AnyTensor, apply, rule } from '../autograd/operator';
 import { launch } from '../native/addon';
 import type { Reduction } from '../native/kernels';
+import type { Axes, ReduceCheck, ReduceShape } from '../shape/reduce';
 import type { Shape } from '../shape/shape';
 import { checkAxis, checkBoolean, checkOptions } from '../tensor/checks';
 import { empty, type Tensor } from '../tensor/tensor';
 import { broadcastStrides, broadcastTo, reducedAxes } from './strides';
 
-export interface ReduceOptions {
+export interface ReduceOptions<A extends Axes = Axes, K extends boolean = boolean> {
   /** The axis or axes that go; negative ones count from the end. All where not given. */
-  axis?: number | readonly number[];
+  axis?: A;
   /** Leave the reduced axes in the shape, with size 1. */
-  keepDims?: boolean;
+  keepDims?: K;
 }
 
 interface Attrs {
@@ -55,12 +56,14 @@ function axesOf(name: string, axis: ReduceOptions['axis'], shape: Shape): number
   return axes;
 }
 
-function reduction(name: Reduction) {
+function reduction<N extends Reduction>(name: N) {
   const reduceRule = rule<Attrs>(name, ({ attrs, saved, inputShapes }, dy) => [
     gradients[name](dy, inputShapes[0]!, attrs, saved),
   ]);
-  function call(x: Tensor<any>, options?: { axis?: undefined; keepDims?: false }): Tensor<readonly []>;
-  function call(x: Tensor<any>, options?: ReduceOptions): Tensor<any>;
+  function call<S extends Shape, const A extends Axes = undefined, const K extends boolean = false>(
+    x: Tensor<S> & ReduceCheck<N, S, A>,
+    options?: ReduceOptions<A, K>,
+  ): Tensor<ReduceShape<S, A, K>>;
   function call(x: Tensor<any>, options?: ReduceOptions): Tensor<any> {
     const { axis, keepDims = false } = checkOptions(name, options, ['axis', 'keepDims']);
     checkBoolean(name, 'keepDims', keepDims);

@@ -1,4 +1,6 @@
 import { apply, rule } from '../autograd/operator';
+import type { DType } from '../native/addon';
+import type { FlattenCheck, FlattenShape, ReshapeCheck, ReshapeShape } from '../shape/layout';
 import type { Shape } from '../shape/shape';
 import { checkNumber, checkShape, show, sizeOf } from '../tensor/checks';
 import { Tensor } from '../tensor/tensor';
@@ -17,11 +19,12 @@ function view<S extends Shape>(x: Tensor<any, any>, shape: S): Tensor<S, any> {
  * Shares x's memory: nothing is copied, `copyFrom` on one shows in the other, and the memory goes when the last of them is disposed of.
  * @throws RangeError where the sizes differ, naming both shapes.
  */
-export function reshape<const S extends Shape, D extends 'f32' | 'i32' | 'u8'>(
-  x: Tensor<any, D>,
-  shape: S,
-): Tensor<S, D> {
-  return apply(reshapeRule, [x], null, () => view(x, resolve(x, shape))) as Tensor<S, D>;
+export function reshape<S extends Shape, D extends DType, const To extends Shape>(
+  x: Tensor<S, D>,
+  shape: To & ReshapeCheck<S, To>,
+): Tensor<ReshapeShape<S, To>, D>;
+export function reshape(x: Tensor<Shape, DType>, shape: Shape): Tensor<Shape, DType> {
+  return apply(reshapeRule, [x], null, () => view(x, resolve(x, shape)));
 }
 
 function resolve(x: Tensor<any, any>, shape: Shape): Shape {
@@ -47,7 +50,11 @@ function resolve(x: Tensor<any, any>, shape: Shape): Shape {
  * Shares x's memory, as {@link reshape} does. Where `startAxis` is x's rank, an axis of size 1 is added.
  * @throws RangeError unless `startAxis` is between 0 and x's rank.
  */
-export function flatten<D extends 'f32' | 'i32' | 'u8'>(x: Tensor<any, D>, startAxis = 1): Tensor<any, D> {
+export function flatten<S extends Shape, D extends DType, const Start extends number = 1>(
+  x: Tensor<S, D>,
+  startAxis?: Start & FlattenCheck<S, Start>,
+): Tensor<FlattenShape<S, Start>, D>;
+export function flatten(x: Tensor<Shape, DType>, startAxis = 1): Tensor<Shape, DType> {
   return apply(flattenRule, [x], null, () => {
     const shape = x.shape as Shape;
     checkNumber('flatten', 'startAxis', startAxis);

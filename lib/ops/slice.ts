@@ -1,5 +1,6 @@
 import { apply, rule } from '../autograd/operator';
-import { launch } from '../native/addon';
+import { type DType, launch } from '../native/addon';
+import type { SliceCheck, SliceShape } from '../shape/layout';
 import type { Shape } from '../shape/shape';
 import { show } from '../tensor/checks';
 import { empty, type Tensor } from '../tensor/tensor';
@@ -54,11 +55,12 @@ function bounds(shape: Shape, name: string, given: unknown): number[] {
  * The box of x from `starts` (included) to `ends` (not included), one number for each axis; negative ones count from the end.
  * @throws RangeError where the box is empty or leaves x.
  */
-export function slice<D extends 'f32' | 'i32' | 'u8'>(
-  x: Tensor<any, D>,
-  starts: readonly number[],
-  ends: readonly number[],
-): Tensor<any, D> {
+export function slice<S extends Shape, D extends DType, const A extends Shape, const B extends Shape>(
+  x: Tensor<S, D>,
+  starts: A,
+  ends: B & SliceCheck<S, A, B>,
+): Tensor<SliceShape<S, A, B>, D>;
+export function slice(x: Tensor<Shape, DType>, starts: Shape, ends: Shape): Tensor<Shape, DType> {
   const attrs = { starts: [] as number[] };
   return apply(sliceRule, [x], attrs, (device) => {
     const shape = x.shape as Shape;

@@ -1,5 +1,6 @@
 import { apply, rule } from '../autograd/operator';
-import { launch } from '../native/addon';
+import { type DType, launch } from '../native/addon';
+import type { TransposeCheck, TransposeShape } from '../shape/layout';
 import type { Shape } from '../shape/shape';
 import { checkAxis, show } from '../tensor/checks';
 import { empty, type Tensor } from '../tensor/tensor';
@@ -31,7 +32,11 @@ function permuted(x: Tensor<any, any>, axes: readonly number[]): Tensor<any, any
  * x with its axes in another order: axis i of the result is axis `axes[i]` of x. All axes reversed where `axes` is not given.
  * @throws RangeError unless `axes` names each axis of x once; negative ones count from the end.
  */
-export function transpose<D extends 'f32' | 'i32' | 'u8'>(x: Tensor<any, D>, axes?: readonly number[]): Tensor<any, D> {
+export function transpose<S extends Shape, D extends DType, const A extends Shape | undefined = undefined>(
+  x: Tensor<S, D>,
+  axes?: A & TransposeCheck<S, A>,
+): Tensor<TransposeShape<S, A>, D>;
+export function transpose(x: Tensor<Shape, DType>, axes?: readonly number[]): Tensor<Shape, DType> {
   const attrs = { axes: [] as number[] };
   return apply(transposeRule, [x], attrs, () => {
     const shape = x.shape as Shape;

@@ -67,11 +67,13 @@ type Matrix<S extends Shape, Transposed extends boolean> = S extends readonly [
   infer Rows extends number,
   infer Columns extends number,
 ]
-  ? boolean extends Transposed
+  ? [Transposed] extends [never]
     ? [number, number]
-    : Transposed extends true
-      ? [Columns, Rows]
-      : [Rows, Columns]
+    : boolean extends Transposed
+      ? [number, number]
+      : [Transposed] extends [true]
+        ? [Columns, Rows]
+        : [Rows, Columns]
   : [number, number];
 type Leading<S extends Shape> = S extends readonly [...infer L extends Shape, number, number] ? Mutable<L> : number[];
 
@@ -91,4 +93,4 @@ export type MatmulCheck<A extends Shape, B extends Shape, TA extends boolean, TB
       ? unknown
       : ShapeError<`matmul: the inner sizes of a ${Show<A>}${Mark<TA>} and b ${Show<B>}${Mark<TB>} differ: ${ShowNumber<Matrix<A, TA>[1]>} and ${ShowNumber<Matrix<B, TB>[0]>}`>
     : ShapeError<`matmul: the axes before the last two differ: a ${Show<A>}, b ${Show<B>}`>;
-type Mark<Transposed extends boolean> = Transposed extends true ? ' (transposed)' : '';
+type Mark<Transposed extends boolean> = [Transposed] extends [true] ? ' (transposed)' : '';

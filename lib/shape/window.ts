@@ -3,7 +3,13 @@ import type { Add, Divide, Multiply, Subtract } from './digits';
 import type { Pair, Rank4, Same, Shape, ShapeError, Show, ShowNumber } from './shape';
 
 /** The number that a pair has for axis 0 (height) or 1 (width). */
-export type At<P, Axis extends 0 | 1> = P extends readonly number[] ? P[Axis] : P extends number ? P : number;
+export type At<P, Axis extends 0 | 1> = [P] extends [never]
+  ? number
+  : P extends readonly number[]
+    ? P[Axis]
+    : P extends number
+      ? P
+      : number;
 
 /** N + 2P, and S − 1 more where sizes are rounded up: how far windows may reach. */
 type Reach<N extends number, S extends number, P extends number, Ceil> = Ceil extends true

@@ -1,6 +1,6 @@
 // Making tensors from values, constants and random numbers.
 import { type AnyTypedArray, type DType, launch } from '../native/addon';
-import type { Shape } from '../shape/shape';
+import type { Mutable, Shape } from '../shape/shape';
 import { checkDType, checkNumber, checkOptions, checkShape, show, sizeOf } from './checks';
 import { type Device, type DeviceLike, defaultDevice, device as deviceOf } from './device';
 import { checkSeed, nextSeed } from './random';
@@ -38,11 +38,11 @@ export function tensor<
   const S extends Shape,
   const A extends NestedNumbers | NumberArray,
   D extends DType = DTypeOf<A>,
->(data: A, options: DataOptions<S, D> & { shape: S }): Tensor<S, D>;
+>(data: A, options: DataOptions<S, D> & { shape: S }): Tensor<Mutable<S>, NoInfer<D>>;
 export function tensor<const A extends NestedNumbers | NumberArray, D extends DType = DTypeOf<A>>(
   data: A,
   options?: DataOptions<Shape, D> & { shape?: undefined },
-): Tensor<ShapeOf<A>, D>;
+): Tensor<ShapeOf<A>, NoInfer<D>>;
 export function tensor(data: NestedNumbers | NumberArray, options?: DataOptions): Tensor<Shape, DType> {
   const o = checkOptions('tensor', options, ['shape', 'dtype', 'device']);
   if (o.shape !== undefined) checkShape('tensor', o.shape);
@@ -69,7 +69,7 @@ function written(values: AnyTypedArray, shape: Shape, dtype: DType, device: Devi
 export function zeros<const S extends Shape, D extends DType = 'f32'>(
   shape: S,
   options?: TensorOptions<D>,
-): Tensor<S, D> {
+): Tensor<Mutable<S>, NoInfer<D>> {
   return constant('zeros', shape, 0, options);
 }
 
@@ -77,7 +77,7 @@ export function zeros<const S extends Shape, D extends DType = 'f32'>(
 export function ones<const S extends Shape, D extends DType = 'f32'>(
   shape: S,
   options?: TensorOptions<D>,
-): Tensor<S, D> {
+): Tensor<Mutable<S>, NoInfer<D>> {
   return constant('ones', shape, 1, options);
 }
 
@@ -89,17 +89,17 @@ export function full<const S extends Shape, D extends DType = 'f32'>(
   shape: S,
   value: number,
   options?: TensorOptions<D>,
-): Tensor<S, D> {
+): Tensor<Mutable<S>, NoInfer<D>> {
   checkNumber('full', 'value', value);
   return constant('full', shape, value, options);
 }
 
-function constant<S extends Shape, D extends DType>(
+function constant<D extends DType>(
   operator: string,
-  shape: S,
+  shape: Shape,
   value: number,
   options: TensorOptions<D> | undefined,
-): Tensor<S, D> {
+): Tensor<any, D> {
   const { dtype, device } = placed(operator, options);
   checkShape(operator, shape);
   if (dtype !== 'f32') toTyped([value], dtype, [], operator);
@@ -109,13 +109,13 @@ function constant<S extends Shape, D extends DType>(
 }
 
 /** 0, 1, 2, … n − 1. Above 2^24 not every integer is an f32: give `{ dtype: 'i32' }` there. */
-export function arange<D extends DType = 'f32'>(n: number, options?: TensorOptions<D>): Tensor<readonly [number], D> {
+export function arange<D extends DType = 'f32'>(n: number, options?: TensorOptions<D>): Tensor<[number], NoInfer<D>> {
   const { dtype, device } = placed('arange', options);
   checkNumber('arange', 'n', n);
   checkShape('arange', [n], 'n');
   const last = { f32: 2 ** 53, i32: 2 ** 31 - 1, u8: 255 }[dtype];
   if (n - 1 > last) throw new RangeError(`arange: ${dtype} cannot hold ${n - 1}`);
-  const t = empty([n] as const, device, dtype as D); // first: it refuses what there is no memory for
+  const t = empty<[number], D>([n], device, dtype as D); // first: it refuses what there is no memory for
   const values = new { f32: Float32Array, i32: Int32Array, u8: Uint8Array }[dtype](n);
   for (let i = 0; i < n; i++) values[i] = i;
   t.storage('arange').native.write(values);
@@ -129,7 +129,7 @@ export function arange<D extends DType = 'f32'>(n: number, options?: TensorOptio
 export function randn<const S extends Shape>(
   shape: S,
   options?: RandomOptions & { mean?: number; std?: number },
-): Tensor<S> {
+): Tensor<Mutable<S>> {
   const { mean = 0, std = 1, ...o } = checkOptions('randn', options, ['mean', 'std', 'seed', 'device']);
   const [a, b] = [finite('randn', 'mean', mean), finite('randn', 'std', std)];
   if (b < 0) throw new RangeError(`randn: std must not be negative, got ${std}`);
@@ -140,7 +140,7 @@ export function randn<const S extends Shape>(
 export function uniform<const S extends Shape>(
   shape: S,
   options?: RandomOptions & { low?: number; high?: number },
-): Tensor<S> {
+): Tensor<Mutable<S>> {
   const { low = 0, high = 1, ...o } = checkOptions('uniform', options, ['low', 'high', 'seed', 'device']);
   const [a, b] = [finite('uniform', 'low', low), finite('uniform', 'high', high)];
   if (!(a < b)) throw new RangeError(`uniform: low must be less than high, got ${low} and ${high}`);
@@ -148,14 +148,14 @@ export function uniform<const S extends Shape>(
   return random('uniform', 'uniform', shape, a, b, o);
 }
 
-function random<S extends Shape>(
+function random(
   operator: string,
   distribution: 'normal' | 'uniform',
-  shape: S,
+  shape: Shape,
   a: number,
   b: number,
   options: RandomOptions,
-): Tensor<S> {
+): Tensor<any> {
   if (options.seed !== undefined) checkSeed(operator, options.seed);
   const device = where(options.device);
   checkShape(operator, shape);

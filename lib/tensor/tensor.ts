@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import type { AnyTypedArray, DType, TypedArrayOf } from '../native/addon';
+import type { ReshapeCheck, ReshapeShape } from '../shape/layout';
 import type { Shape } from '../shape/shape';
 import { show } from './checks';
 import type { Device, DeviceLike } from './device';
@@ -116,7 +117,7 @@ export class Tensor<out S extends Shape = Shape, out D extends DType = 'f32'> im
   }
 
   /** The same values in another shape, sharing this tensor's memory; see `ops.reshape`. */
-  reshape<const T extends Shape>(shape: T): Tensor<T, D> {
+  reshape<const To extends Shape>(shape: To & ReshapeCheck<S, To>): Tensor<ReshapeShape<S, To>, D> {
     return methods.reshape(this, shape);
   }
 

@@ -18,14 +18,14 @@ export type NumberArray =
 
 /** The shape of nested arrays, as far as the compiler knows it. */
 export type ShapeOf<A> = [NestedNumbers] extends [A]
-  ? Shape
+  ? number[]
   : A extends NumberArray
-    ? readonly [number]
+    ? [number]
     : A extends readonly (infer E)[]
-      ? readonly [A['length'], ...(E extends readonly unknown[] ? ShapeOf<E> : [])]
+      ? [A['length'], ...(E extends readonly unknown[] ? ShapeOf<E> : [])]
       : A extends number
-        ? readonly []
-        : Shape;
+        ? []
+        : number[];
 
 interface Values {
   values: ArrayLike<number>;

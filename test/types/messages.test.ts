@@ -1,0 +1,271 @@
+// What the compiler makes of right and of wrong calls, operator by operator.
+import { compile, type Verdict } from '../support/compiler';
+
+/** An expression, and its type: the shape alone stands for a tensor of f32. */
+type Right = readonly [call: string, type: string];
+/** An expression, and what the message must hold. */
+type Wrong = readonly [call: string, message: string];
+
+const rules: Record<string, { right: readonly Right[]; wrong: readonly Wrong[] }> = {
+  conv2d: {
+    right: [
+      [
+        'ops.conv2d(zeros([128, 3, 227, 227]), zeros([96, 3, 11, 11]), zeros([96]), { stride: 4 })',
+        '[128, 96, 55, 55]',
+      ],
+      [
+        'ops.conv2d(zeros([2, 96, 27, 27]), zeros([256, 48, 5, 5]), null, { padding: 2, groups: 2 })',
+        '[2, 256, 27, 27]',
+      ],
+      [
+        'ops.conv2d(zeros([1, 1, 9, 10]), zeros([4, 1, 3, 2]), null, { stride: [2, 3], padding: [1, 0] })',
+        '[1, 4, 5, 3]',
+      ],
+      ['ops.conv2d(zeros([1, 1, 1, 1]), zeros([1, 1, 1, 1]), null)', '[1, 1, 1, 1]'],
+      ['ops.conv2d(zeros([n, 3, 9, 9]), zeros([4, 3, 3, 3]), null)', '[number, 4, 7, 7]'],
+      ['ops.conv2d(zeros([1, n, 9, n]), zeros([4, 3, 3, 3]), null)', '[1, 4, 7, number]'],
+      ['ops.conv2d(zeros([1, 3, 9, 9]), zeros([4, 3, 3, 3]), null, { stride: n })', '[1, 4, number, number]'],
+      ['ops.conv2d(zeros([1, 3, 9, 9]), zeros([4, 3, 3, 3]), null, { stride: [n, 2] })', '[1, 4, number, 4]'],
+      ['ops.conv2d(zeros([1, 6, 9, 9]), zeros([4, 3, 3, 3]), null, { groups: n })', '[1, 4, 7, 7]'],
+      ['ops.conv2d(zeros([1, 3, 9, 9]), zeros([4, 3, 3, 3]), null, {} as ops.Conv2dOptions)', '[1, 4, number, number]'],
+      ['ops.conv2d(zeros([1, 3, 9, 9]), zeros([4, 3, 3, 3]), null, { stride: undefined })', '[1, 4, number, number]'],
+      ['ops.conv2d(unranked, zeros([4, 3, 3, 3]), null)', '[number, 4, number, number]'],
+      ['ops.conv2d(zeros([1, 3, 9, 9]), unranked, unranked)', '[1, number, number, number]'],
+    ],
+    wrong: [
+      [
+        'ops.conv2d(zeros([128, 4, 227, 227]), zeros([96, 3, 11, 11]), null, { stride: 4 })',
+        'conv2d: weight [96,3,11,11] with groups = 1 takes 3 channels, x [128,4,227,227] has 4',
+      ],
+      [
+        'ops.conv2d(zeros([n, 6, 27, 27]), zeros([8, 6, 5, 5]), null, { groups: 2 })',
+        'conv2d: weight [8,6,5,5] with groups = 2 takes 12 channels, x [?,6,27,27] has 6',
+      ],
+      [
+        'ops.conv2d(zeros([1, 6, 27, 27]), zeros([9, 3, 5, 5]), null, { groups: 2 })',
+        'conv2d: groups = 2 does not divide the filters of weight [9,3,5,5]; x is [1,6,27,27]',
+      ],
+      [
+        'ops.conv2d(zeros([1, 3, 9, 8]), zeros([4, 3, 11, 11]), null, { padding: 1 })',
+        'conv2d: the window of weight [4,3,11,11] is larger than x [1,3,9,8] with padding 1',
+      ],
+      [
+        'ops.conv2d(zeros([3, 9, 9]), zeros([4, 3, 3, 3]), null)',
+        'conv2d: x must be N×C×H×W and weight K×(C/groups)×R×S, got x [3,9,9] and weight [4,3,3,3]',
+      ],
+      [
+        'ops.conv2d(zeros([1, 3, 9, 9]), zeros([4, 3, 3, 3]), zeros([5]))',
+        'conv2d: bias [5] must be [4] for weight [4,3,3,3]',
+      ],
+      [
+        'ops.conv2d(zeros([1, 3, 9, 9], { dtype: "u8" }), zeros([4, 3, 3, 3]), null)',
+        'Type \'"u8"\' is not assignable to type \'"f32"\'',
+      ],
+    ],
+  },
+  linear: {
+    right: [
+      ['ops.linear(zeros([128, 9216]), zeros([4096, 9216]), zeros([4096]))', '[128, 4096]'],
+      ['ops.linear(zeros([2, 3, 5]), zeros([7, 5]), null)', '[2, 3, 7]'],
+      ['ops.linear(zeros([5]), zeros([7, 5]), null)', '[7]'],
+      ['ops.linear(zeros([n, 5]), zeros([7, 5]), null)', '[number, 7]'],
+      ['ops.linear(zeros([2, n]), zeros([n, 5]), null)', '[2, number]'],
+      ['ops.linear(unranked, zeros([7, 5]), null)', 'number[]'],
+    ],
+    wrong: [
+      [
+        'ops.linear(zeros([2, 6400]), zeros([10, 9216]), null)',
+        'linear: weight [10,9216] takes 9216 features, x [2,6400] has 6400',
+      ],
+      ['ops.linear(zeros([2, 3]), zeros([3]), null)', 'linear: weight must be outputs×inputs, got [3] for x [2,3]'],
+      ['ops.linear(zeros([]), zeros([3, 3]), null)', 'linear: x [] has no axis for the inputs of weight [3,3]'],
+      ['ops.linear(zeros([2, 3]), zeros([4, 3]), zeros([3]))', 'linear: bias [3] must be [4] for weight [4,3]'],
+    ],
+  },
+  matmul: {
+    right: [
+      ['ops.matmul(zeros([2, 3]), zeros([3, 4]))', '[2, 4]'],
+      ['ops.matmul(zeros([3, 2]), zeros([4, 3]), { transposeA: true, transposeB: true })', '[2, 4]'],
+      ['ops.matmul(zeros([5, 6, 2, 3]), zeros([5, 6, 3, 4]))', '[5, 6, 2, 4]'],
+      ['ops.matmul(zeros([2, 3]), zeros([4, 3]), { transposeB: flag })', '[2, number]'],
+      ['ops.matmul(unranked, zeros([4, 3]))', '[number, 3]'],
+      ['ops.matmul(unranked, unranked)', 'number[]'],
+    ],
+    wrong: [
+      ['ops.matmul(zeros([2, 3]), zeros([4, 3]))', 'matmul: the inner sizes of a [2,3] and b [4,3] differ: 3 and 4'],
+      [
+        'ops.matmul(zeros([2, 3]), zeros([3, 4]), { transposeA: true })',
+        'matmul: the inner sizes of a [2,3] (transposed) and b [3,4] differ: 2 and 3',
+      ],
+      [
+        'ops.matmul(zeros([7, 2, 3]), zeros([8, 3, 4]))',
+        'matmul: the axes before the last two differ: a [7,2,3], b [8,3,4]',
+      ],
+      ['ops.matmul(zeros([3]), zeros([3, 4]))', 'matmul: a and b must have at least two axes, got [3] and [3,4]'],
+    ],
+  },
+};
+
+for (const name of ['relu', 'tanh', 'sigmoid', 'neg', 'exp', 'log', 'sqrt', 'square', 'abs'])
+  rules[name] = {
+    right: [
+      [`ops.${name}(zeros([2, 3]))`, '[2, 3]'],
+      [`ops.${name}(zeros([n, 3]))`, '[number, 3]'],
+      [`ops.${name}(unranked)`, 'Shape'],
+    ],
+    wrong: [[`ops.${name}(zeros([2], { dtype: 'i32' }))`, 'Type \'"i32"\' is not assignable to type \'"f32"\'']],
+  };
+
+for (const name of ['add', 'sub', 'mul', 'div', 'maximum'])
+  rules[name] = {
+    right: [
+      [`ops.${name}(zeros([2, 3]), zeros([2, 3]))`, '[2, 3]'],
+      [`ops.${name}(zeros([2, 3]), 2)`, '[2, 3]'],
+      [`ops.${name}(n, zeros([2, 3]))`, '[2, 3]'],
+      [`ops.${name}(zeros([2, 1, 3]), zeros([5, 1]))`, '[2, 5, 3]'],
+      [`ops.${name}(zeros([n, 3]), zeros([3]))`, '[number, 3]'],
+      [`ops.${name}(zeros([n, 3]), zeros([2, 3]))`, '[2, 3]'],
+      [`ops.${name}(zeros([n, 3]), zeros([1, 3]))`, '[number, 3]'],
+      [`ops.${name}(unranked, zeros([3]))`, 'number[]'],
+    ],
+    wrong: [
+      [`ops.${name}(zeros([2, 3]), zeros([2, 4]))`, `${name}: shapes [2,3] and [2,4] do not broadcast together`],
+      [`ops.${name}(zeros([n, 3]), zeros([4]))`, `${name}: shapes [?,3] and [4] do not broadcast together`],
+    ],
+  };
+
+for (const name of ['sum', 'mean', 'max'])
+  rules[name] = {
+    right: [
+      [`ops.${name}(zeros([2, 3, 4]))`, '[]'],
+      [`ops.${name}(unranked)`, '[]'],
+      [`ops.${name}(zeros([2, 3, 4]), { keepDims: true })`, '[1, 1, 1]'],
+      [`ops.${name}(zeros([2, 3, 4]), { axis: -1 })`, '[2, 3]'],
+      [`ops.${name}(zeros([2, n, 4]), { axis: [0, 2] })`, '[number]'],
+      [`ops.${name}(zeros([2, 3, 4]), { axis: [0, -2], keepDims: true })`, '[1, 1, 4]'],
+      [`ops.${name}(zeros([2, 3, 4]), { axis: n })`, '[number, number]'],
+      [`ops.${name}(zeros([2, 3, 4]), { axis: 0, keepDims: flag })`, 'number[]'],
+      [`ops.${name}(unranked, { axis: 0 })`, 'number[]'],
+    ],
+    wrong: [
+      [`ops.${name}(zeros([2, 3]), { axis: 2 })`, `${name}: there is no axis 2 in x [2,3]`],
+      [`ops.${name}(zeros([2, 3]), { axis: [0, -3] })`, `${name}: there is no axis list [0,-3] in x [2,3]`],
+    ],
+  };
+
+Object.assign(rules, {
+  reshape: {
+    right: [
+      ['ops.reshape(zeros([2, 3, 4]), [6, 4])', '[6, 4]'],
+      ['zeros([2, 3, 4]).reshape([6, 4])', '[6, 4]'],
+      ['ops.reshape(zeros([128, 256, 6, 6]), [128, -1])', '[128, 9216]'],
+      ['zeros([n, 6]).reshape([-1, 2])', '[number, 2]'],
+      ['zeros([2, 6]).reshape([n, -1])', '[number, number]'],
+      ['zeros([1]).reshape([])', '[]'],
+      ['unranked.reshape([3, 2])', '[3, 2]'],
+      ['zeros([2, 3]).reshape(unranked.shape)', 'number[]'],
+    ],
+    wrong: [
+      ['ops.reshape(zeros([2, 3, 4]), [5, 5])', 'reshape: x [2,3,4] has 24 elements, [5,5] has 25'],
+      ['zeros([2, 3, 4]).reshape([5, 5])', 'reshape: x [2,3,4] has 24 elements, [5,5] has 25'],
+      ['zeros([2, 3, 4]).reshape([5, -1])', 'reshape: x [2,3,4] has 24 elements, which [5,-1] does not divide'],
+    ],
+  },
+  flatten: {
+    right: [
+      ['ops.flatten(zeros([128, 256, 6, 6]))', '[128, 9216]'],
+      ['ops.flatten(zeros([n, 256, 6, 6]))', '[number, 9216]'],
+      ['ops.flatten(zeros([2, 3, 4]), 0)', '[24]'],
+      ['ops.flatten(zeros([2, 3, 4]), 2)', '[2, 3, 4]'],
+      ['ops.flatten(zeros([5]))', '[5, 1]'],
+      ['ops.flatten(zeros([2, 3, 4]), n)', 'number[]'],
+      ['ops.flatten(unranked)', '[number, number]'],
+    ],
+    wrong: [['ops.flatten(zeros([2, 3]), 3)', 'flatten: startAxis 3 is not in x [2,3]']],
+  },
+  transpose: {
+    right: [
+      ['ops.transpose(zeros([2, 3, 4]))', '[4, 3, 2]'],
+      ['ops.transpose(zeros([2, 3, 4]), [2, 0, -2])', '[4, 2, 3]'],
+      ['ops.transpose(zeros([2, 3, 4]), [n, 0, 1])', '[number, 2, 3]'],
+      ['ops.transpose(unranked, [1, 0])', '[number, number]'],
+      ['ops.transpose(zeros([2, 3]), unranked.shape)', 'number[]'],
+    ],
+    wrong: [
+      ['ops.transpose(zeros([2, 3]), [0])', 'transpose: axes [0] must name each axis of x [2,3] once'],
+      ['ops.transpose(zeros([2, 3]), [1, 1])', 'transpose: axes [1,1] must name each axis of x [2,3] once'],
+    ],
+  },
+  concat: {
+    right: [
+      ['ops.concat([zeros([2, 3]), zeros([4, 3])], 0)', '[6, 3]'],
+      ['ops.concat([zeros([2, 3]), zeros([2, 1]), zeros([2, 2])], -1)', '[2, 6]'],
+      ['ops.concat([zeros([2, n]), zeros([2, 1])], 1)', '[2, number]'],
+      ['ops.concat([zeros([2, 3]), zeros([4, 3])], n)', '[number, number]'],
+      ['ops.concat(Array.from({ length: 3 }, () => zeros([2, 3])), 0)', '[number, 3]'],
+      ['ops.concat([unranked, zeros([2])], 0)', 'number[]'],
+    ],
+    wrong: [
+      ['ops.concat([zeros([2, 3]), zeros([4, 3])], 1)', 'concat: along axis 1, tensors [2,3] and [4,3] do not fit'],
+      ['ops.concat([zeros([2, 3]), zeros([4, 3])], 2)', 'concat: there is no axis 2 in [2,3]'],
+      ['ops.concat([zeros([2, 3]), zeros([2])], 0)', 'concat: along axis 0, tensors [2,3] and [2] do not fit'],
+    ],
+  },
+  slice: {
+    right: [
+      ['ops.slice(zeros([4, 5, 6]), [1, 0, 2], [3, 5, -1])', '[2, 5, 3]'],
+      ['ops.slice(zeros([n, 5]), [1, -2], [3, 5])', '[2, 2]'],
+      ['ops.slice(zeros([4, 5]), [n, 0], [4, 5])', '[number, 5]'],
+      ['ops.slice(unranked, [0, 0], [1, 1])', '[number, number]'],
+    ],
+    wrong: [
+      ['ops.slice(zeros([4, 5]), [0, 0], [5, 5])', 'slice: from [0,0] to [5,5] is no box of x [4,5]'],
+      ['ops.slice(zeros([4, 5]), [2, 0], [2, 5])', 'slice: from [2,0] to [2,5] is no box of x [4,5]'],
+      [
+        'ops.slice(zeros([4, 5]), [2], [3])',
+        'slice: starts [2] and ends [3] must have a number for each axis of x [4,5]',
+      ],
+    ],
+  },
+  copyTo: {
+    right: [
+      ["ops.copyTo(zeros([2, 3], { dtype: 'i32' }), 'cpu:1')", 'Tensor<[2, 3], "i32">'],
+      ["zeros([n, 3]).to('cpu:1')", '[number, 3]'],
+    ],
+    wrong: [],
+  },
+  creation: {
+    right: [
+      ["zeros([2, 3], { dtype: 'i32' })", 'Tensor<[2, 3], "i32">'],
+      ['randn([2, n])', '[2, number]'],
+      ['ones([2] as const)', '[2]'],
+      ['zeros(unranked.shape)', 'number[]'],
+      ['tensor([1, 2, 3, 4], { shape: [2, 2] })', '[2, 2]'],
+      ['tensor([[1, 2, 3], [4, 5, 6]])', '[2, 3]'],
+      ['tensor(7)', '[]'],
+    ],
+    wrong: [],
+  },
+} satisfies typeof rules);
+
+const calls = Object.entries(rules).flatMap(([name, { right, wrong }]) => [
+  ...right.map(([call, type]) => ({ name, call, type, message: null })),
+  ...wrong.map(([call, message]) => ({ name, call, type: null, message })),
+]);
+let verdicts: Map<string, Verdict>;
+
+beforeAll(() => {
+  const list = compile(calls.map(({ call }) => `export const y = ${call};`));
+  verdicts = new Map(calls.map(({ call }, i) => [call, list[i]!]));
+});
+
+test.each(calls)('$name: $call', ({ call, type, message }) => {
+  const { errors, types } = verdicts.get(call)!;
+  if (message !== null) {
+    expect(errors.join('\n')).toContain(message);
+    expect(errors).toHaveLength(1);
+  } else {
+    expect(errors).toEqual([]);
+    expect(types.y).toBe(type!.startsWith('Tensor') ? type : `Tensor<${type}, "f32">`);
+  }
+});
