@@ -1,5 +1,6 @@
 import { apply, rule } from '../autograd/operator';
 import { launch } from '../native/addon';
+import type { TopKCheck, TopKShape } from '../shape/reduce';
 import type { Shape } from '../shape/shape';
 import { checkNumber, sizeOf } from '../tensor/checks';
 import { empty, type Tensor } from '../tensor/tensor';
@@ -23,10 +24,14 @@ export const topKRule = rule<{ k: number }>('topK', ({ attrs: { k }, saved, inpu
  * Of equal elements the one with the lower index goes first; NaN counts as larger than all else. The values are differentiable.
  * @throws RangeError unless k is an integer between 1 and n.
  */
-export function topK(x: Tensor<any>, k: number): { values: Tensor<any>; indices: Tensor<any, 'i32'> } {
-  let indices: Tensor<any, 'i32'> | undefined;
+export function topK<S extends Shape, const K extends number>(
+  x: Tensor<S>,
+  k: K & TopKCheck<S, K>,
+): { values: Tensor<TopKShape<S, K>>; indices: Tensor<TopKShape<S, K>, 'i32'> };
+export function topK(x: Tensor<Shape>, k: number): { values: Tensor<Shape>; indices: Tensor<Shape, 'i32'> } {
+  let indices: Tensor<Shape, 'i32'> | undefined;
   const values = apply(topKRule, [x], { k }, (device, save) => {
-    const shape = x.shape as Shape;
+    const { shape } = x;
     const n = shape[shape.length - 1];
     if (x.dtype !== 'f32' || n === undefined)
       throw new TypeError(`topK: x must be f32 with at least one axis, got ${x.dtype} [${shape}]`);

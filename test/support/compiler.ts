@@ -5,6 +5,9 @@ import ts from 'typescript';
 const root = join(__dirname, '..', '..');
 const folder = join(root, 'test', 'types');
 
+/** Compiling takes seconds, and minutes where every core is busy. */
+export const compileTimeout = 300_000;
+
 /** What every program begins with. */
 const prelude = `import { ops, type Shape, tape, type Tensor, tensor, zeros, randn, ones } from '../../lib';
 void [ops, tape, tensor, zeros, randn, ones, () => [n, flag, unranked]];

@@ -1,5 +1,5 @@
 // What the compiler makes of right and of wrong calls, operator by operator.
-import { compile, type Verdict } from '../support/compiler';
+import { compile, compileTimeout, type Verdict } from '../support/compiler';
 
 /** An expression, and its type: the shape alone stands for a tensor of f32. */
 type Right = readonly [call: string, type: string];
@@ -227,6 +227,34 @@ Object.assign(rules, {
       ],
     ],
   },
+  topK: {
+    right: [
+      ['ops.topK(zeros([128, 1000]), 5).values', '[128, 5]'],
+      ['ops.topK(zeros([n, 1000]), 5).indices', 'Tensor<[number, 5], "i32">'],
+      ['ops.topK(zeros([2, 10]), n).values', '[2, number]'],
+      ['ops.topK(unranked, 5).values', 'number[]'],
+    ],
+    wrong: [
+      ['ops.topK(zeros([2, 10]), 11)', 'topK: k = 11 is more than the 10 of the last axis of x [2,10]'],
+      ['ops.topK(zeros([]), 1)', 'topK: x [] has no axis'],
+    ],
+  },
+  argmax: {
+    right: [
+      ['ops.argmax(zeros([128, 1000]))', 'Tensor<[128], "i32">'],
+      ['ops.argmax(zeros([2, n, 4]), 0)', 'Tensor<[number, 4], "i32">'],
+      ['ops.argmax(zeros([2, 3, 4]), n)', 'Tensor<[number, number], "i32">'],
+      ['ops.argmax(unranked)', 'Tensor<number[], "i32">'],
+    ],
+    wrong: [
+      ['ops.argmax(zeros([2, 3]), 2)', 'argmax: there is no axis 2 in x [2,3]'],
+      ['ops.argmax(zeros([]))', 'argmax: there is no axis -1 in x []'],
+    ],
+  },
+  cast: {
+    right: [["ops.cast(zeros([n, 3]), 'u8')", 'Tensor<[number, 3], "u8">']],
+    wrong: [["ops.cast(zeros([2]), 'f64')", 'Argument of type \'"f64"\' is not assignable']],
+  },
   copyTo: {
     right: [
       ["ops.copyTo(zeros([2, 3], { dtype: 'i32' }), 'cpu:1')", 'Tensor<[2, 3], "i32">'],
@@ -257,7 +285,7 @@ let verdicts: Map<string, Verdict>;
 beforeAll(() => {
   const list = compile(calls.map(({ call }) => `export const y = ${call};`));
   verdicts = new Map(calls.map(({ call }, i) => [call, list[i]!]));
-});
+}, compileTimeout);
 
 test.each(calls)('$name: $call', ({ call, type, message }) => {
   const { errors, types } = verdicts.get(call)!;
