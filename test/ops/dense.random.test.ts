@@ -1,0 +1,237 @@
+// conv2d, linear and matmul, forward and gradients, against float64 references: the sizes at which the kernels' blocking turns, and
+// random ones. Kernels step along k by 384, take tiles of up to 9×48, groups of 72 rows, blocks of 384×240, and cut the sum of a
+// weight gradient into parts from 3072 pixels on.
+import { numThreads, ops, scope, tape, tensor } from '../../lib';
+import { hostRandom } from '../../lib/autograd/gradcheck';
+import type { ConvSizes } from '../../lib/native/kernels';
+import { expectClose } from '../support/close';
+import { kinds } from '../support/devices';
+import { convReference, productReference } from '../support/reference';
+
+// Sums of up to 4000 products in float32: √4000 roundings of 6e-8 at the worst of orders, against a norm that grows alike.
+const tolerance = 2e-6;
+
+const draw = (random: () => number, count: number) => Float32Array.from({ length: count }, () => random() * 2 - 1);
+const sizes = (
+  [batch, channels, height, width]: number[],
+  [filters, kernelHeight, kernelWidth]: number[],
+  { stride = [1, 1], padding = [0, 0], groups = 1 } = {},
+): ConvSizes => ({
+  batch: batch!,
+  channels: channels!,
+  height: height!,
+  width: width!,
+  filters: filters!,
+  kernelHeight: kernelHeight!,
+  kernelWidth: kernelWidth!,
+  strideHeight: stride[0]!,
+  strideWidth: stride[1]!,
+  paddingHeight: padding[0]!,
+  paddingWidth: padding[1]!,
+  groups,
+});
+
+function randomSizes(random: () => number): ConvSizes {
+  const between = (low: number, high: number) => low + Math.floor(random() * (high - low + 1));
+  for (;;) {
+    const groups = random() < 0.5 ? 1 : between(2, 3);
+    const s = sizes(
+      [between(1, 4), groups * between(1, 12), between(1, 20), between(1, 40)],
+      [groups * between(1, 20), between(1, 6), between(1, 6)],
+      { groups, stride: [between(1, 5), between(1, 5)], padding: [between(0, 4), between(0, 4)] },
+    );
+    if (s.kernelHeight <= s.height + 2 * s.paddingHeight && s.kernelWidth <= s.width + 2 * s.paddingWidth) return s;
+  }
+}
+
+const random = hostRandom(20);
+const convolutions: [string, ConvSizes][] = [
+  ['k of 385: one step and one more', sizes([1, 385, 2, 3], [5, 1, 1])],
+  ['channels cut in the middle by a step', sizes([2, 45, 6, 7], [11, 3, 3], { padding: [1, 1] })],
+  ['filters 385: two blocks of rows', sizes([1, 2, 5, 5], [385, 2, 2])],
+  ['73 filters, 250 pixels: a group and a block of columns, and one more', sizes([2, 3, 5, 25], [73, 1, 1])],
+  ['13×13 maps: vectors that touch three rows, across images', sizes([5, 6, 13, 13], [10, 3, 3], { padding: [1, 1] })],
+  ['maps of 2×2: vectors over many rows and images', sizes([67, 3, 2, 2], [5, 2, 2], { padding: [1, 1] })],
+  ['one pixel an image', sizes([300, 4, 3, 3], [7, 3, 3])],
+  ['conv1 of AlexNet, narrow', sizes([1, 3, 67, 83], [10, 11, 11], { stride: [4, 4] })],
+  ['windows that lie apart', sizes([2, 3, 31, 29], [4, 2, 3], { stride: [5, 7], padding: [3, 2] })],
+  ['weight gradient in parts', sizes([3, 2, 40, 40], [3, 3, 3], { padding: [1, 1] })],
+  ['a very wide image', sizes([1, 380, 1, 2800], [1, 1, 1])],
+  ['padding far wider than the kernel', sizes([1, 2, 3, 3], [3, 2, 2], { padding: [5, 6], stride: [2, 3] })],
+  ...Array.from({ length: 25 }, (_, i): [string, ConvSizes] => [`random ${i}`, randomSizes(random)]),
+];
+
+for (const device of kinds)
+  describe(device.kind, () => {
+    test.each(convolutions)('conv2d %s', async (_, s) => {
+      using memory = scope();
+      const shapes = {
+        x: [s.batch, s.channels, s.height, s.width],
+        weight: [s.filters, s.channels / s.groups, s.kernelHeight, s.kernelWidth],
+        bias: [s.filters],
+      };
+      const data = Object.fromEntries(
+        Object.entries(shapes).map(([key, shape]) => [
+          key,
+          draw(
+            random,
+            shape.reduce((a, b) => a * b),
+          ),
+        ]),
+      ) as Record<keyof typeof shapes, Float32Array>;
+      const [x, weight, bias] = (['x', 'weight', 'bias'] as const).map((key) =>
+        tensor(data[key], { shape: shapes[key], device }),
+      ) as [any, any, any];
+      const options = {
+        stride: [s.strideHeight, s.strideWidth],
+        padding: [s.paddingHeight, s.paddingWidth],
+        groups: s.groups,
+      } as const;
+      const dyOf = (i: number) => ((i * 5) % 17) / 8 - 1;
+      const expected = convReference(s, data.x, data.weight, data.bias, dyOf);
+      using t = tape();
+      const y = ops.conv2d(x, weight, bias, options);
+      expect([...y.shape]).toEqual([s.batch, s.filters, expected.outHeight, expected.outWidth]);
+      expectClose(await y.data(), expected.y, tolerance, 'y');
+      const dy = tensor(
+        Array.from({ length: y.size }, (_, i) => dyOf(i)),
+        { shape: y.shape, device },
+      );
+      const g = t.gradients(y, { x, weight, bias }, { seed: dy });
+      expectClose(await g.x.data(), expected.dx, tolerance, 'dx');
+      expectClose(await g.weight.data(), expected.dweight, tolerance, 'dweight');
+      expectClose(await g.bias.data(), expected.dbias, tolerance, 'dbias');
+      const bits = [y, g.x, g.weight, g.bias].map((v) => Buffer.from(v.dataSync().buffer).toString('latin1'));
+      const threads = numThreads();
+      try {
+        for (const n of [1, 2]) {
+          numThreads(n);
+          using again = tape();
+          const y2 = ops.conv2d(x, weight, bias, options);
+          const g2 = again.gradients(y2, { x, weight, bias }, { seed: dy });
+          const same = [y2, g2.x, g2.weight, g2.bias].map((v) => Buffer.from(v.dataSync().buffer).toString('latin1'));
+          expect(same.map((b, i) => b === bits[i])).toEqual([true, true, true, true]);
+        }
+      } finally {
+        numThreads(threads);
+      }
+      // relu in the same pass: the bits of relu after it, forward and back
+      using fused = tape();
+      const yr = ops.conv2d(x, weight, bias, { ...options, activation: 'relu' });
+      const gr = fused.gradients(yr, { x, weight, bias }, { seed: dy });
+      using apart = tape();
+      const ya = ops.relu(ops.conv2d(x, weight, bias, options));
+      const ga = apart.gradients(ya, { x, weight, bias }, { seed: dy });
+      for (const [a, b] of [
+        [yr, ya],
+        [gr.x, ga.x],
+        [gr.weight, ga.weight],
+        [gr.bias, ga.bias],
+      ] as const)
+        expect(Buffer.compare(Buffer.from(a.dataSync().buffer), Buffer.from(b.dataSync().buffer))).toBe(0);
+      void memory;
+    });
+
+    const products = [
+      [1, 1, 1],
+      [1, 250, 400],
+      [3, 49, 385],
+      [10, 241, 768],
+      [73, 17, 500],
+      [385, 5, 33],
+      [129, 255, 130],
+      [500, 10, 64],
+      ...Array.from({ length: 12 }, () => [1, 2, 3].map(() => 1 + Math.floor(random() * 120))),
+    ] as [number, number, number][];
+    for (const transposeA of [false, true])
+      for (const transposeB of [false, true])
+        test.each(products)(
+          `matmul %i×%i×%i${transposeA ? ' transposeA' : ''}${transposeB ? ' transposeB' : ''}`,
+          async (m, n, k) => {
+            using memory = scope();
+            const a = draw(random, m * k);
+            const b = draw(random, k * n);
+            const y = ops.matmul(
+              tensor(a, { shape: transposeA ? [k, m] : [m, k], device }),
+              tensor(b, { shape: transposeB ? [n, k] : [k, n], device }),
+              { transposeA, transposeB },
+            );
+            const expected = productReference(
+              m,
+              n,
+              k,
+              (i, l) => a[transposeA ? l * m + i : i * k + l]!,
+              (l, j) => b[transposeB ? j * k + l : l * n + j]!,
+            );
+            expectClose(await y.data(), expected, tolerance);
+            void memory;
+          },
+        );
+
+    test.each(products)('linear with relu, %i rows to %i from %i', async (rows, outputs, inputs) => {
+      using memory = scope();
+      const data = {
+        x: draw(random, rows * inputs),
+        weight: draw(random, outputs * inputs),
+        bias: draw(random, outputs),
+      };
+      const x = tensor(data.x, { shape: [rows, inputs], device });
+      const weight = tensor(data.weight, { shape: [outputs, inputs], device });
+      const bias = tensor(data.bias, { shape: [outputs], device });
+      using t = tape();
+      const y = ops.linear(x, weight, bias, { activation: 'relu' });
+      const pre = productReference(
+        rows,
+        outputs,
+        inputs,
+        (i, l) => data.x[i * inputs + l]!,
+        (l, j) => data.weight[j * inputs + l]!,
+      ).map((v, i) => v + data.bias[i % outputs]!);
+      expectClose(
+        await y.data(),
+        pre.map((v) => Math.max(0, v)),
+        tolerance,
+        'y',
+      );
+      const dyOf = (i: number) => ((i * 5) % 17) / 8 - 1;
+      const dy = tensor(
+        Array.from({ length: y.size }, (_, i) => dyOf(i)),
+        { shape: y.shape, device },
+      );
+      // The mask is that of the values computed: near 0 the reference may differ in sign.
+      const positive = (await y.data()).map((v) => (v > 0 ? 1 : 0));
+      const masked = (i: number, o: number) => dyOf(i * outputs + o) * positive[i * outputs + o]!;
+      const g = t.gradients(y, { x, weight, bias }, { seed: dy });
+      expectClose(
+        await g.x.data(),
+        productReference(rows, inputs, outputs, masked, (o, l) => data.weight[o * inputs + l]!),
+        tolerance,
+        'dx',
+      );
+      expectClose(
+        await g.weight.data(),
+        productReference(
+          outputs,
+          inputs,
+          rows,
+          (o, i) => masked(i, o),
+          (i, l) => data.x[i * inputs + l]!,
+        ),
+        tolerance,
+        'dweight',
+      );
+      expectClose(
+        await g.bias.data(),
+        productReference(
+          1,
+          outputs,
+          rows,
+          () => 1,
+          (i, o) => masked(i, o),
+        ),
+        tolerance,
+        'dbias',
+      );
+      void memory;
+    });
+  });
