@@ -309,9 +309,10 @@ describe('writing is atomic', () => {
     for (const wait of [0, 15, 40]) {
       const writer: ChildProcess = spawn(...child(script));
       await once(writer.stdout!, 'data');
+      writer.stdout!.resume();
       await new Promise((resolve) => setTimeout(resolve, wait));
       writer.kill('SIGKILL');
-      await once(writer, 'exit');
+      await once(writer, 'close');
       const a = (await readSafetensors(path)).tensors.get('a')!.data as Float32Array;
       expect(a.length).toBe(4e6);
       expect(a[0]).toBeGreaterThanOrEqual(1);
