@@ -27,6 +27,45 @@ export interface ConvSizes {
   groups: number;
 }
 
+/** `native/core/ops/window.h` */
+export interface WindowSizes {
+  planes: number;
+  height: number;
+  width: number;
+  outHeight: number;
+  outWidth: number;
+  kernelHeight: number;
+  kernelWidth: number;
+  strideHeight: number;
+  strideWidth: number;
+  paddingHeight: number;
+  paddingWidth: number;
+}
+
+interface LocalResponseNorm {
+  outer: number;
+  channels: number;
+  pixels: number;
+  size: number;
+  groups: number;
+  alpha: number;
+  beta: number;
+  k: number;
+}
+
+interface SpatialResponseNorm {
+  planes: number;
+  height: number;
+  width: number;
+  size: number;
+  alpha: number;
+  beta: number;
+  k: number;
+}
+
+type Softmax = { outer: number; axis: number; inner: number; log: boolean };
+type CrossEntropy = { rows: number; classes: number; reduction: 'mean' | 'sum' | 'none' };
+
 export interface KernelParams {
   unary: { function: UnaryFunction; count: number };
   unaryGrad: { function: UnaryFunction; count: number };
@@ -46,4 +85,26 @@ export interface KernelParams {
   conv2dGradInput: ConvSizes;
   conv2dGradWeight: ConvSizes;
   biasGrad: { outer: number; channels: number; inner: number };
+  localResponseNorm: LocalResponseNorm;
+  localResponseNormGrad: LocalResponseNorm;
+  spatialResponseNorm: SpatialResponseNorm;
+  spatialResponseNormGrad: SpatialResponseNorm;
+  maxPool2d: WindowSizes;
+  maxPool2dGrad: WindowSizes;
+  avgPool2d: WindowSizes;
+  avgPool2dGrad: WindowSizes;
+  dropout: {
+    count: number;
+    seed: number;
+    keep: number;
+    scale: number;
+    columns: number;
+    pitch: number;
+    offset: number;
+  };
+  softmax: Softmax;
+  softmaxGrad: Softmax;
+  crossEntropy: CrossEntropy;
+  crossEntropyGrad: CrossEntropy;
+  sgd: { count: number; lr: number; momentum: number; weightDecay: number };
 }

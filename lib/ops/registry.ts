@@ -10,6 +10,7 @@ import { concatRule } from './concat';
 import { conv2dRule } from './conv2d';
 import { copyToRule } from './copy_to';
 import * as ops from './index';
+import { layers } from './layer_cases';
 import { linearRule } from './linear';
 import { matmulRule } from './matmul';
 import { maxRule, meanRule, sumRule } from './reduce';
@@ -137,6 +138,7 @@ export const registry: { readonly [K in OperatorName]: Operator } = {
       },
     ],
   },
+  ...layers,
   log: { rule: logRule, cases: elementwise(ops.log, 0.5, 4) },
   matmul: {
     rule: matmulRule,

@@ -41,4 +41,7 @@ template <class... Parts>
   throw Error(kind, op, str(parts...));
 }
 
+// The same for kernels, whose files must not instantiate std:: templates (CMakeLists.txt says why); `format` as for printf.
+[[noreturn]] void failf(ErrorKind kind, const char* op, const char* format, ...) __attribute__((format(printf, 3, 4)));
+
 }  // namespace convtape

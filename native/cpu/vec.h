@@ -32,10 +32,15 @@ static inline void storeInt(int32_t* p, VecI v) { *reinterpret_cast<VecIAnywhere
 static inline Vec splat(float x) { return x - Vec{}; }
 static inline VecI splatInt(int32_t x) { return x - VecI{}; }
 
-// The first n lanes, 0 < n < kLanes; the others are zero and their memory is not touched.
+// The first n lanes, 0 ≤ n ≤ kLanes; the others are zero and their memory is not touched.
+#if defined(__AVX2__) && !defined(__AVX512F__)
+static inline __m256i maskOf(int n) { return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)); }
+#endif
 static inline Vec loadFirst(const float* p, int n) {
 #if defined(__AVX512F__)
   return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p);
+#elif defined(__AVX2__)
+  return _mm256_maskload_ps(p, maskOf(n));
 #else
   Vec v{};
   for (int i = 0; i < n; ++i) v[i] = p[i];
@@ -45,9 +50,31 @@ static inline Vec loadFirst(const float* p, int n) {
 static inline void storeFirst(float* p, Vec v, int n) {
 #if defined(__AVX512F__)
   _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), v);
+#elif defined(__AVX2__)
+  _mm256_maskstore_ps(p, maskOf(n), v);
 #else
   for (int i = 0; i < n; ++i) p[i] = v[i];
 #endif
+}
+
+// How a loop over a row reaches memory: whole vectors, then one that may be shorter.
+struct Whole {
+  static constexpr int n = kLanes;
+  Vec load(const float* p) const { return convtape::cpu::CONVTAPE_ISA::load(p); }
+  void store(float* p, Vec v) const { convtape::cpu::CONVTAPE_ISA::store(p, v); }
+};
+struct Part {
+  int n;
+  Vec load(const float* p) const { return loadFirst(p, n); }
+  void store(float* p, Vec v) const { storeFirst(p, v, n); }
+};
+
+// body(i, lanes) for i from begin to end in steps of a vector, `lanes` being a Whole or, at the end, a Part.
+template <class Body>
+static inline void forVectors(int64_t begin, int64_t end, Body&& body) {
+  int64_t i = begin;
+  for (; i + kLanes <= end; i += kLanes) body(i, Whole{});
+  if (i < end) body(i, Part{static_cast<int>(end - i)});
 }
 
 // a·b + c, rounded once where the instruction set has that.
