@@ -1,9 +1,8 @@
 // What max and average pooling share: their options and the geometry those imply.
 import type { WindowSizes } from '../native/kernels';
-import type { Shape } from '../shape/shape';
+import type { Pair, Shape } from '../shape/shape';
 import { checkBoolean, checkOptions } from '../tensor/checks';
 import { requirePair } from './arguments';
-import type { Pair } from './conv2d';
 import { requireFloats } from './dense';
 
 export interface Pool2dOptions {
