@@ -80,12 +80,19 @@ export class MemorySplit implements Split {
 export function limitSplit(split: Split, n: number): Split {
   if (!(Number.isSafeInteger(n) && n >= 1))
     throw new RangeError(`limitSplit: n must be a whole number from 1, got ${n}`);
-  if (n >= split.length) return split;
+  return n >= split.length ? split : sliceSplit(split, 0, n);
+}
+
+/** Images `start` … `end` − 1 of a split, numbered from 0. */
+export function sliceSplit(split: Split, start: number, end = split.length): Split {
+  const whole = Number.isSafeInteger(start) && Number.isSafeInteger(end);
+  if (!whole || start < 0 || start > end || end > split.length)
+    throw new RangeError(`sliceSplit: expected 0 ≤ start ≤ end ≤ ${split.length}, got ${start} and ${end}`);
   return {
-    length: n,
-    label: (i) => split.label(i),
-    pixels: (i) => split.pixels(i),
-    source: (i) => split.source(i),
+    length: end - start,
+    label: (i) => split.label(start + i),
+    pixels: (i) => split.pixels(start + i),
+    source: (i) => split.source(start + i),
   };
 }
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { freemem, homedir } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { reasonOf } from '../util/atomic_write';
 import { DataError, type Dataset, type Split } from './dataset';
@@ -45,7 +45,7 @@ export async function openFolder(dir: string, options: FolderOptions = {}): Prom
     throw new RangeError(`openFolder: size must be a whole number from 1, got ${size}`);
   const { classes, lists } = await listSplits(root);
   const decoder = new Decoder(size);
-  const budget = { left: options.memory ?? Math.floor(process.availableMemory() / 3) };
+  const budget = { left: options.memory ?? Math.floor(availableMemory() / 3) };
   const total = wanted.reduce((sum, name) => sum + (lists[name]?.length ?? 0), 0);
   const skipped: string[] = [];
   let done = 0;
@@ -74,6 +74,11 @@ export async function openFolder(dir: string, options: FolderOptions = {}): Prom
   for (const notice of notices) log?.(notice);
   const shape = { channels: 3, height: size, width: size };
   return { name: `folder:${dir}`, classes, ...shape, train, test, ...(validation && { validation }), notices };
+}
+
+/** With a container's limit, where this Node knows of it (from 20.13 on). */
+function availableMemory(): number {
+  return process.availableMemory?.() ?? freemem();
 }
 
 // ── listing ─────────────────────────────────────────────────────────────────────────────────────────────────────────

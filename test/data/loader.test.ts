@@ -1,4 +1,12 @@
-import { DataError, type Dataset, limitSplit, MemorySplit, meanImage, type Split } from '../../lib/data/dataset';
+import {
+  DataError,
+  type Dataset,
+  limitSplit,
+  MemorySplit,
+  meanImage,
+  type Split,
+  sliceSplit,
+} from '../../lib/data/dataset';
 import { type Batch, Loader, type LoaderOptions } from '../../lib/data/loader';
 import { permutation } from '../../lib/data/order';
 
@@ -309,11 +317,22 @@ describe('Loader', () => {
     expect(() => new Loader(size, counted(3), { batch: 2, ...options })).toThrow(message);
   });
 
-  test('limitSplit takes the beginning', () => {
+  test('limitSplit takes the beginning, sliceSplit any part', () => {
     const split = counted(6);
     expect(limitSplit(split, 100)).toBe(split);
     const two = limitSplit(split, 2);
     expect([two.length, two.label(1), two.source(1), two.pixels(1)]).toEqual([2, 1, 'train 1', split.pixels(1)]);
+    const rest = sliceSplit(split, 4);
+    expect([rest.length, rest.label(0), rest.source(1), rest.pixels(1)]).toEqual([2, 1, 'train 5', split.pixels(5)]);
+    expect(sliceSplit(rest, 1, 1).length).toBe(0);
+    for (const [a, b] of [
+      [-1, 2],
+      [3, 2],
+      [0, 7],
+      [0.5, 2],
+      [0, Number.NaN],
+    ] as const)
+      expect(() => sliceSplit(split, a, b)).toThrow(`sliceSplit: expected 0 ≤ start ≤ end ≤ 6, got ${a} and ${b}`);
     expect(() => limitSplit(split, 0)).toThrow(/n must be a whole number from 1/);
   });
 });
