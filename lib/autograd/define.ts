@@ -1,8 +1,9 @@
 // Operators made by users: a forward written with other operators, and its gradient beside it.
+import { show } from '../tensor/checks';
 import { scope } from '../tensor/scope';
 import { Tensor } from '../tensor/tensor';
 import { type AnyTensor, apply, type GradientContext, type Rule } from './operator';
-import { noGrad } from './tape';
+import { unrecorded } from './tape';
 
 /** What a forward hands to its backward. Any other field may be set on it, for numbers and the like. */
 export interface OpContext {
@@ -30,7 +31,7 @@ class Context implements OpContext {
   save(...tensors: AnyTensor[]): void {
     if (!this.#save) throw new Error(`${this.name}: ctx.save is for the forward`);
     for (const t of tensors)
-      if (!(t instanceof Tensor)) throw new TypeError(`${this.name}: ctx.save takes tensors, got ${typeof t}`);
+      if (!(t instanceof Tensor)) throw new TypeError(`${this.name}: ctx.save takes tensors, got ${show(t)}`);
     this.#save(...tensors);
     this.#saved = [...this.#saved, ...tensors];
   }
@@ -83,7 +84,7 @@ export function defineOp<A extends readonly unknown[], R extends Tensor<any, any
   backward: (ctx: OpContext, dy: R) => readonly (AnyTensor | null)[],
 ): (...inputs: A) => R {
   if (typeof name !== 'string' || name === '')
-    throw new TypeError(`defineOp: name must be a string, got ${name === '' ? 'an empty one' : typeof name}`);
+    throw new TypeError(`defineOp: name must be a string, got ${show(name)}`);
   if (typeof forward !== 'function' || typeof backward !== 'function')
     throw new TypeError(`defineOp: ${name} needs a forward and a backward function`);
 
@@ -100,9 +101,7 @@ export function defineOp<A extends readonly unknown[], R extends Tensor<any, any
       const needs = Array.from({ length: count }, (_, i) => context.needs[positions.indexOf(i)] ?? false);
       const list = ctx.backward(context, needs, () => backward(ctx, dy as R));
       if (!Array.isArray(list))
-        throw new TypeError(
-          `${name}: backward must return an array of gradients, got ${list === null ? 'null' : typeof list}`,
-        );
+        throw new TypeError(`${name}: backward must return an array of gradients, got ${show(list)}`);
       if (list.length > count || list.length <= positions[positions.length - 1]!)
         throw new RangeError(
           `${name}: backward gave ${list.length} gradients for ${count} arguments, ${positions.length} of them tensors`,
@@ -110,7 +109,7 @@ export function defineOp<A extends readonly unknown[], R extends Tensor<any, any
       list.forEach((g: unknown, i) => {
         if (g === null) return;
         if (!(g instanceof Tensor))
-          throw new TypeError(`${name}: gradient ${i} must be a Tensor or null, got ${typeof g}`);
+          throw new TypeError(`${name}: gradient ${i} must be a Tensor or null, got ${show(g)}`);
         if (!positions.includes(i))
           throw new TypeError(`${name}: gradient ${i} must be null: argument ${i} is no tensor`);
         g.storage(name);
@@ -132,9 +131,9 @@ export function defineOp<A extends readonly unknown[], R extends Tensor<any, any
     const context = new Context(name);
     return apply(rule, tensors, { context, positions, count: inputs.length }, (_device, save) => {
       using temporaries = scope();
-      const y: unknown = context.forward(save, () => noGrad(() => forward(context, ...inputs)));
-      if (!(y instanceof Tensor))
-        throw new TypeError(`${name}: forward must return a Tensor, got ${y === null ? 'null' : typeof y}`);
+      const y: unknown = context.forward(save, () => unrecorded(() => forward(context, ...inputs)));
+      if (y instanceof Promise) y.catch(() => {}); // asynchronous: refused below, without an unhandled rejection besides
+      if (!(y instanceof Tensor)) throw new TypeError(`${name}: forward must return a Tensor, got ${show(y)}`);
       // A tensor that the forward did not make (its input, say) stays what it is: the result is another handle of the same memory.
       return temporaries.keep(temporaries.has(y) ? y : new Tensor(y.storage(name).retain(), y.shape)) as R;
     });

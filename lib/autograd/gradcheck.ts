@@ -9,6 +9,7 @@
 // Where the slopes to the left and to the right differ by more than that there is a kink (relu at 0, a maximum's tie), and the tape may
 // give either of them.
 import type { Shape } from '../shape/shape';
+import { checkOptions, show } from '../tensor/checks';
 import { scope } from '../tensor/scope';
 import { empty, Tensor } from '../tensor/tensor';
 import type { AnyTensor } from './operator';
@@ -69,26 +70,27 @@ export function gradcheck<P extends Readonly<Record<string, Tensor<any, any>>>>(
 export async function gradcheck(
   fn: (...inputs: any[]) => Tensor<any>,
   inputs: Params,
-  options: GradcheckOptions = {},
+  options?: GradcheckOptions,
 ): Promise<GradcheckResult> {
-  if (typeof fn !== 'function') throw new TypeError(`gradcheck: takes a function, got ${typeof fn}`);
+  if (typeof fn !== 'function') throw new TypeError(`gradcheck: takes a function, got ${show(fn)}`);
   if (typeof inputs !== 'object' || inputs === null || inputs instanceof Tensor)
-    throw new TypeError('gradcheck: inputs must be an array or a record of tensors');
-  const eps = setting('eps', options.eps, 2 ** -8);
-  const atol = setting('atol', options.atol, 1e-3);
-  const rtol = setting('rtol', options.rtol, 5e-3);
-  const maxElements = setting('maxElements', options.maxElements, 128);
+    throw new TypeError(`gradcheck: inputs must be an array or a record of tensors, got ${show(inputs)}`);
+  const given = checkOptions('gradcheck', options, ['eps', 'atol', 'rtol', 'maxElements']);
+  const eps = setting('eps', given.eps, 2 ** -8);
+  const atol = setting('atol', given.atol, 1e-3);
+  const rtol = setting('rtol', given.rtol, 5e-3);
+  const maxElements = setting('maxElements', given.maxElements, 128);
   const names = Object.keys(inputs);
   const tensors = Object.values(inputs) as AnyTensor[];
   tensors.forEach((t, i) => {
-    if (!(t instanceof Tensor)) throw new TypeError(`gradcheck: input ${names[i]} must be a Tensor, got ${typeof t}`);
+    if (!(t instanceof Tensor)) throw new TypeError(`gradcheck: input ${names[i]} must be a Tensor, got ${show(t)}`);
     t.storage('gradcheck');
   });
   const checked = tensors.flatMap((t, i) => (t.dtype === 'f32' ? [i] : []));
   if (checked.length === 0) throw new TypeError('gradcheck: no input is f32');
   const call = (list: readonly AnyTensor[]): AnyTensor => {
     const y: unknown = Array.isArray(inputs) ? fn(...list) : fn(Object.fromEntries(list.map((t, i) => [names[i], t])));
-    if (!(y instanceof Tensor)) throw new TypeError(`gradcheck: fn must return a Tensor, got ${typeof y}`);
+    if (!(y instanceof Tensor)) throw new TypeError(`gradcheck: fn must return a Tensor, got ${show(y)}`);
     if (y.dtype !== 'f32') throw new TypeError(`gradcheck: fn must return an f32 tensor, got ${y.dtype} [${y.shape}]`);
     return y;
   };
@@ -184,7 +186,7 @@ async function differentiate(
 function setting(name: string, value: number | undefined, fallback: number): number {
   if (value === undefined) return fallback;
   if (typeof value !== 'number' || !(value > 0) || !Number.isFinite(value))
-    throw new RangeError(`gradcheck: ${name} must be a positive number, got ${String(value)}`);
+    throw new RangeError(`gradcheck: ${name} must be a positive number, got ${show(value)}`);
   return value;
 }
 

@@ -1,6 +1,7 @@
 // The tape: a list of calls in the order they were made. Reverse order is a topological order, so the gradient is one walk back.
 import { launch } from '../native/addon';
 import type { Shape } from '../shape/shape';
+import { show } from '../tensor/checks';
 import type { Device } from '../tensor/device';
 import { innermostScope, scope } from '../tensor/scope';
 import { empty, Tensor } from '../tensor/tensor';
@@ -44,15 +45,20 @@ export function recording(): boolean {
  * @throws TypeError where `fn` is asynchronous: the pause ends when `fn` returns, not when its promise settles.
  */
 export function noGrad<T>(fn: () => T): T {
-  if (typeof fn !== 'function') throw new TypeError(`noGrad: takes a function, got ${describe(fn)}`);
+  if (typeof fn !== 'function') throw new TypeError(`noGrad: takes a function, got ${show(fn)}`);
+  const result = unrecorded(fn);
+  if (result instanceof Promise) {
+    result.catch(() => {});
+    throw new TypeError('noGrad: fn must not be asynchronous; await outside, and call operators inside');
+  }
+  return result;
+}
+
+/** @internal */
+export function unrecorded<T>(fn: () => T): T {
   paused++;
   try {
-    const result = fn();
-    if (result instanceof Promise) {
-      result.catch(() => {});
-      throw new TypeError('noGrad: fn must not be asynchronous; await outside, and call operators inside');
-    }
-    return result;
+    return fn();
   } finally {
     paused--;
   }
@@ -76,11 +82,6 @@ function unowned(t: AnyTensor): AnyTensor {
 
 function toValue(t: AnyTensor): Value {
   return { id: t.id, serial: t.serial, shape: t.shape, device: t.device };
-}
-
-function describe(value: unknown): string {
-  if (value instanceof Tensor) return String(value);
-  return value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value;
 }
 
 /** @internal Remembers a call on every tape there is. Integers carry no gradient, so calls that make them are not remembered. */
@@ -174,7 +175,7 @@ export class Tape implements Disposable {
             .flatMap((e) => [...e.inputs, ...e.saved.map((s) => s.value), { ...toValue(loss), id: e.outputId }])
             .concat(options.seed ? [toValue(options.seed)] : []);
     const serials = new Map(tensors.map((p, i) => [p.serial, names[i]!]));
-    const found = noGrad(() => this.#walk(loss, wanted, depends, serials, options));
+    const found = unrecorded(() => this.#walk(loss, wanted, depends, serials, options));
     const out: Record<string, AnyTensor | null> | (AnyTensor | null)[] = Array.isArray(params) ? [] : {};
     const given = new Set<AnyTensor>();
     names.forEach((name, i) => {
@@ -200,16 +201,16 @@ export class Tape implements Disposable {
     if (this.#state === 'disposed') throw new Error('gradients: this tape has been disposed');
     if (this.#state === 'used up')
       throw new Error('gradients: this tape was used up by an earlier call; give { keep: true } to the earlier one');
-    if (!(loss instanceof Tensor)) throw new TypeError(`gradients: the loss must be a Tensor, got ${describe(loss)}`);
+    if (!(loss instanceof Tensor)) throw new TypeError(`gradients: the loss must be a Tensor, got ${show(loss)}`);
     if (typeof params !== 'object' || params === null || params instanceof Tensor)
-      throw new TypeError(`gradients: params must be a record or an array of tensors, got ${describe(params)}`);
+      throw new TypeError(`gradients: params must be a record or an array of tensors, got ${show(params)}`);
     if (typeof options !== 'object' || options === null)
-      throw new TypeError(`gradients: options must be an object, got ${describe(options)}`);
+      throw new TypeError(`gradients: options must be an object, got ${show(options)}`);
     loss.storage('gradients');
     if (loss.dtype !== 'f32') throw new TypeError(`gradients: the loss must be f32, got ${loss.dtype} [${loss.shape}]`);
     for (const [name, p] of Object.entries(params)) {
       if (!(p instanceof Tensor))
-        throw new TypeError(`gradients: parameter '${name}' must be a Tensor, got ${describe(p)}`);
+        throw new TypeError(`gradients: parameter '${name}' must be a Tensor, got ${show(p)}`);
       p.storage('gradients');
       if (p.dtype !== 'f32')
         throw new TypeError(
@@ -223,7 +224,7 @@ export class Tape implements Disposable {
     }
     const { seed } = options;
     if (seed !== undefined) {
-      if (!(seed instanceof Tensor)) throw new TypeError(`gradients: seed must be a Tensor, got ${describe(seed)}`);
+      if (!(seed instanceof Tensor)) throw new TypeError(`gradients: seed must be a Tensor, got ${show(seed)}`);
       if (seed.shape.join() !== loss.shape.join())
         throw new RangeError(`gradients: seed [${seed.shape}] must have the shape of the loss [${loss.shape}]`);
       if ((seed.dtype as string) !== 'f32') throw new TypeError(`gradients: seed must be f32, got ${seed.dtype}`);

@@ -144,7 +144,11 @@ export class Tensor<out S extends Shape = Shape, out D extends DType = 'f32'> im
   /** @internal What `console.log` and the REPL show. */
   [inspect.custom](): string {
     if (!this.#storage || this.size > 1000) return this.toString();
-    return `${this.toString()} ${inspect(nest(this.dataSync(), this.shape), { depth: 6 })}`;
+    try {
+      return `${this.toString()} ${inspect(nest(this.dataSync(), this.shape), { depth: 6 })}`;
+    } catch (error) {
+      return `${this.toString()} (${(error as Error).message})`; // values of a kernel that failed; printing must not
+    }
   }
 }
 

@@ -8,6 +8,10 @@
 
 #include "core/error.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace convtape {
 namespace {
 
@@ -17,6 +21,15 @@ constexpr size_t kSmallLimit = size_t{256} << 10;  // requests below go to the s
 constexpr size_t kHeadroom = size_t{192} << 20;    // left to the rest of the process
 
 size_t roundUp(size_t n, size_t to) { return (n + to - 1) / to * to; }
+
+// Under AddressSanitizer a free block, and what is left of a block behind the bytes that were asked for, may not be touched.
+#if defined(__SANITIZE_ADDRESS__)
+void markUsable(void* p, size_t bytes) { __asan_unpoison_memory_region(p, bytes); }
+void markFree(void* p, size_t bytes) { __asan_poison_memory_region(p, bytes); }
+#else
+void markUsable(void*, size_t) {}
+void markFree(void*, size_t) {}
+#endif
 
 // Reserves addresses only; pages arrive when first touched. Halves the wish where the system limits address space.
 char* reserve(size_t& capacity) {
@@ -99,6 +112,7 @@ bool Arena::grow(Heap& heap, size_t size) {
   const size_t step = roundUp(start + size, kHugePage) - heap.top;
   if (step > heap.capacity - heap.top) return false;
   if (!room(step)) return false;
+  markFree(heap.base + heap.top, step);
   insertFree(heap, heap.top, step);
   heap.top += step;
   stats_.reserved += step;
@@ -117,27 +131,28 @@ bool Arena::canReserve(size_t bytes) const {
   return room(bytes);
 }
 
-void* Arena::take(Heap& heap, size_t size) {
+void* Arena::take(Heap& heap, size_t size, size_t bytes, bool counted) {
   auto fit = heap.freeBySize.lower_bound({size, 0});
   if (fit == heap.freeBySize.end()) return nullptr;
   const size_t offset = fit->second, whole = fit->first;
   eraseFree(heap, heap.freeByOffset.find(offset));
   if (whole > size) insertFree(heap, offset + size, whole - size);
   heap.used.emplace(offset, size);
-  stats_.allocated += size;
+  if (counted) stats_.allocated += size;
   stats_.peak = std::max(stats_.peak, stats_.allocated);
+  markUsable(heap.base + offset, bytes);
   return heap.base + offset;
 }
 
-void* Arena::allocate(size_t bytes) {
+void* Arena::allocate(size_t bytes, bool counted) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (bytes < (size_t{1} << 53)) {
     const size_t size = roundUp(std::max<size_t>(bytes, 1), kAlign);
     Heap& heap = size < kSmallLimit ? small_ : large_;
-    if (void* p = take(heap, size)) return p;
-    if (heap.base && grow(heap, size)) return take(heap, size);
+    if (void* p = take(heap, size, bytes, counted)) return p;
+    if (heap.base && grow(heap, size)) return take(heap, size, bytes, counted);
     // What the other heap caches may be what is missing.
-    if (trimHeap(small_) + trimHeap(large_) > 0 && heap.base && grow(heap, size)) return take(heap, size);
+    if (trimHeap(small_) + trimHeap(large_) > 0 && heap.base && grow(heap, size)) return take(heap, size, bytes, counted);
   }
   const double mb = 1.0 / (1 << 20);
   fail(ErrorKind::OutOfMemory, "", "out of memory on ", owner_, ": asked for ", static_cast<double>(bytes) * mb, " MB, ",
@@ -146,15 +161,21 @@ void* Arena::allocate(size_t bytes) {
        ". Dispose of tensors you no longer need, or use a smaller batch");
 }
 
-void Arena::release(void* data) noexcept {
+void Arena::retire(void* data) noexcept {
   std::lock_guard<std::mutex> lock(mutex_);
-  char* p = static_cast<char*>(data);
-  Heap& heap = p >= small_.base && p < small_.base + small_.capacity ? small_ : large_;
-  auto it = heap.used.find(static_cast<size_t>(p - heap.base));
+  Heap& heap = heapOf(static_cast<char*>(data));
+  auto it = heap.used.find(static_cast<size_t>(static_cast<char*>(data) - heap.base));
+  if (it != heap.used.end()) stats_.allocated -= it->second;
+}
+
+void Arena::reclaim(void* data) noexcept {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Heap& heap = heapOf(static_cast<char*>(data));
+  auto it = heap.used.find(static_cast<size_t>(static_cast<char*>(data) - heap.base));
   if (it == heap.used.end()) return;
   const size_t offset = it->first, size = it->second;
   heap.used.erase(it);
-  stats_.allocated -= size;
+  markFree(heap.base + offset, size);
   insertFree(heap, offset, size);
 }
 

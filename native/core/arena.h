@@ -21,8 +21,14 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  void* allocate(size_t bytes);  // throws OutOfMemory
-  void release(void* data) noexcept;
+  void* allocate(size_t bytes, bool counted = true);  // throws OutOfMemory; `counted`: as part of stats().allocated
+  void release(void* data) noexcept {
+    retire(data);
+    reclaim(data);
+  }
+  // The two halves of a release: the block no longer counts, and it may be handed out again.
+  void retire(void* data) noexcept;
+  void reclaim(void* data) noexcept;
   // Whether the limit and the machine leave room for this much more.
   bool canReserve(size_t bytes) const;
   MemoryStats stats() const;
@@ -38,7 +44,8 @@ class Arena {
     std::set<std::pair<size_t, size_t>> freeBySize;  // (size, offset)
     std::unordered_map<size_t, size_t> used;         // offset -> size
   };
-  void* take(Heap& heap, size_t size);
+  void* take(Heap& heap, size_t size, size_t bytes, bool counted);
+  Heap& heapOf(const char* p) { return p >= small_.base && p < small_.base + small_.capacity ? small_ : large_; }
   bool grow(Heap& heap, size_t size);
   bool room(size_t bytes) const;
   void insertFree(Heap& heap, size_t offset, size_t size);

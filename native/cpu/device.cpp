@@ -145,10 +145,10 @@ void CpuDevice::write(const std::shared_ptr<Storage>& to, const void* from) {
     return;
   }
   const size_t bytes = to->bytes();
-  void* staging = arena_.allocate(bytes);
+  void* staging = arena_.allocate(bytes, false);  // no tensor, and gone whenever the stream gets to it
   std::memcpy(staging, from, bytes);
   // Released when the closure has run, so later work cannot be handed the block before.
-  std::shared_ptr<void> held(staging, [this](void* p) { arena_.release(p); });
+  std::shared_ptr<void> held(staging, [this](void* p) { arena_.reclaim(p); });
   submit([to = to->data, status = to->status, held, bytes] {
     std::memcpy(to, held.get(), bytes);
     status->set(nullptr);
@@ -194,6 +194,16 @@ void CpuDevice::onIdle(std::function<void(std::shared_ptr<const Error>)> done) {
 
 const char* CpuDevice::peerAccess(const Device& other) const {
   return &other == this ? "same" : other.kind == DeviceKind::Cpu ? "direct" : "staged";
+}
+
+void CpuDevice::release(void* data, size_t) noexcept {
+#if defined(__SANITIZE_ADDRESS__)
+  // Work that is queued may use the block: only behind it can a use of freed memory be told from a right one.
+  arena_.retire(data);
+  submit([this, data] { arena_.reclaim(data); });
+#else
+  arena_.release(data);
+#endif
 }
 
 MemoryStats CpuDevice::memory() const {

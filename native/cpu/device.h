@@ -27,7 +27,7 @@ class CpuDevice : public Device {
 
   std::string describe() const override;
   void* allocate(size_t bytes) override { return arena_.allocate(bytes); }
-  void release(void* data, size_t) noexcept override { arena_.release(data); }
+  void release(void* data, size_t bytes) noexcept override;
   MemoryStats memory() const override;
   void resetPeak() override { arena_.resetPeak(); }
   bool canReserve(size_t bytes) const { return arena_.canReserve(bytes); }
