@@ -69,10 +69,11 @@ class Context implements OpContext {
  *
  * ```ts
  * const swish = defineOp('swish',
- *   <S extends Shape>(ctx: OpContext, x: Tensor<S>) => {
- *     const y = ops.sigmoid(x);
- *     ctx.save(x, y);
- *     return ops.mul(x, y);
+ *   <S extends Shape>(ctx: OpContext, x: Tensor<S>): Tensor<S> => {
+ *     const v: Tensor = x; // inside, shapes are known at run time only
+ *     const y = ops.sigmoid(v);
+ *     ctx.save(v, y);
+ *     return ops.mul(v, y) as Tensor<any>;
  *   },
  *   ({ saved: [x, y] }, dy) => [ops.mul(dy, ops.add(y!, ops.mul(x!, ops.mul(y!, ops.sub(1, y!)))))]);
  * ```
@@ -81,7 +82,7 @@ class Context implements OpContext {
 export function defineOp<A extends readonly unknown[], R extends Tensor<any, any>>(
   name: string,
   forward: (ctx: OpContext, ...inputs: A) => R,
-  backward: (ctx: OpContext, dy: R) => readonly (AnyTensor | null)[],
+  backward: (ctx: OpContext, dy: Tensor<any>) => readonly (AnyTensor | null)[],
 ): (...inputs: A) => R {
   if (typeof name !== 'string' || name === '')
     throw new TypeError(`defineOp: name must be a string, got ${show(name)}`);
@@ -99,7 +100,7 @@ export function defineOp<A extends readonly unknown[], R extends Tensor<any, any
     gradient(context, dy) {
       const { context: ctx, positions, count } = context.attrs;
       const needs = Array.from({ length: count }, (_, i) => context.needs[positions.indexOf(i)] ?? false);
-      const list = ctx.backward(context, needs, () => backward(ctx, dy as R));
+      const list = ctx.backward(context, needs, () => backward(ctx, dy));
       if (!Array.isArray(list))
         throw new TypeError(`${name}: backward must return an array of gradients, got ${show(list)}`);
       if (list.length > count || list.length <= positions[positions.length - 1]!)

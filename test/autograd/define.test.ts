@@ -6,13 +6,17 @@ type Shape = readonly number[];
 const swish = defineOp(
   'swish',
   <S extends Shape>(ctx: OpContext, x: Tensor<S>, beta: number): Tensor<S> => {
-    const s = ops.sigmoid(ops.mul(x, beta));
-    ctx.save(x, s);
+    const v: Tensor = x; // inside, shapes are known at run time only
+    const s = ops.sigmoid(ops.mul(v, beta));
+    ctx.save(v, s);
     ctx.beta = beta;
-    return ops.mul(x, s) as Tensor<S>;
+    return ops.mul(v, s) as Tensor<any>;
   },
   // dy·(s + βx·s·(1 − s))
-  ({ saved: [x, s], beta }, dy) => [ops.mul(dy, ops.add(s!, ops.mul(ops.mul(x!, beta), ops.mul(s!, ops.sub(1, s!)))))],
+  ({ saved: [x, s], beta }, dy) => {
+    const slope = ops.mul(ops.mul(x!, beta as number), ops.mul(s!, ops.sub(1, s!)));
+    return [ops.mul(dy, ops.add(s!, slope))];
+  },
 );
 
 /** a·b + b, written so that a gradient is skipped where it is not needed */
@@ -21,7 +25,8 @@ const mulAdd = defineOp(
   'mulAdd',
   <S extends Shape>(ctx: OpContext, a: Tensor<S>, b: Tensor<NoInfer<S>>): Tensor<S> => {
     ctx.save(a, b);
-    return ops.add(ops.mul(a, b), b) as Tensor<S>;
+    const [u, v]: [Tensor, Tensor] = [a, b];
+    return ops.add(ops.mul(u, v), v) as Tensor<any>;
   },
   ({ saved: [a, b], needs }, dy) => {
     asked = needs;
