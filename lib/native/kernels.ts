@@ -4,8 +4,8 @@ export type UnaryFunction = 'relu' | 'tanh' | 'sigmoid' | 'neg' | 'exp' | 'log' 
 export type BinaryPartial = 'divB' | 'maximumA' | 'maximumB';
 export type Reduction = 'sum' | 'mean' | 'max';
 export type BinaryFunction = 'add' | 'sub' | 'mul' | 'div' | 'maximum';
-type Ints = readonly number[];
-interface ReducedAxes {
+export type Ints = readonly number[];
+export interface ReducedAxes {
   shape: Ints;
   strides: Ints;
   reduced: Ints;
@@ -42,7 +42,7 @@ export interface WindowSizes {
   paddingWidth: number;
 }
 
-interface LocalResponseNorm {
+export interface LocalResponseNorm {
   outer: number;
   channels: number;
   pixels: number;
@@ -53,7 +53,7 @@ interface LocalResponseNorm {
   k: number;
 }
 
-interface SpatialResponseNorm {
+export interface SpatialResponseNorm {
   planes: number;
   height: number;
   width: number;
