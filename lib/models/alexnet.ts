@@ -1,0 +1,70 @@
+import { defaultDevice, device as deviceOf, type DeviceLike } from '../tensor/device';
+import { checkOptions } from '../tensor/options';
+import { nextSeed } from '../tensor/random';
+import { ColumnNet } from './column_net';
+import { alexnetSmallSpec, alexnetSpec, type Preset } from './spec';
+
+export interface AlexNetOptions<K extends number = number> {
+  /** Two devices: a column on each (the same one twice puts both columns there). One: the grouped form of the same function. */
+  devices?: readonly DeviceLike[];
+  /** Default 1000. */
+  classes?: K;
+  /** `paper` (default): the text. `layers-145`: what its authors' code of 2012 did; see docs/model.md for every difference. */
+  preset?: Preset;
+  /** A sixth convolution after the last pooling, as in the text's entry pre-trained on all of ImageNet. Default false. */
+  conv6?: boolean;
+  /** Response normalisation. Default true. */
+  norm?: boolean;
+  /** `overlapping` (default): 3×3 windows at stride 2; `plain`: 2×2 at stride 2. */
+  pooling?: 'overlapping' | 'plain';
+  /** Decides the initial weights. Drawn from the global generator where it is not given. */
+  seed?: number;
+}
+
+const KNOWN = ['devices', 'classes', 'preset', 'conv6', 'norm', 'pooling', 'seed'];
+
+function resolve(name: string, options: AlexNetOptions) {
+  const { classes = 1000, preset = 'paper', conv6 = false, norm = true, pooling = 'overlapping', seed = nextSeed() } = options;
+  const { devices = [defaultDevice] } = options;
+  if (!Array.isArray(devices) || devices.length < 1 || devices.length > 2)
+    throw new RangeError(`${name}: devices must be one device (grouped) or two (columns), got ${Array.isArray(devices) ? devices.length : typeof devices}`);
+  if (!Number.isInteger(classes) || classes < 1) throw new RangeError(`${name}: classes must be a positive integer, got ${classes}`);
+  if (preset !== 'paper' && preset !== 'layers-145') throw new RangeError(`${name}: preset must be 'paper' or 'layers-145', got '${preset}'`);
+  if (pooling !== 'overlapping' && pooling !== 'plain')
+    throw new RangeError(`${name}: pooling must be 'overlapping' or 'plain', got '${pooling}'`);
+  if (typeof conv6 !== 'boolean' || typeof norm !== 'boolean') throw new TypeError(`${name}: conv6 and norm must be booleans`);
+  if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`${name}: seed must be a whole number from 0 to 2^53 − 1, got ${seed}`);
+  return { spec: { classes, preset, conv6, norm, pooling }, devices: devices.map((d) => deviceOf(d)), seed };
+}
+
+/**
+ * AlexNet: N×3×227×227 images → N×classes logits; 60,965,224 parameters with 1000 classes.
+ *
+ * With two `devices`, column a (the first half of every layer's maps) is on the first and b on the second; they exchange activations before
+ * conv3, fc6, fc7 and fc8, which is on the first. With one, the same function with grouped convolutions.
+ * @throws RangeError, TypeError for an option that is unknown or out of range.
+ */
+export function alexnet<const K extends number = 1000>(options: AlexNetOptions<K> = {}): ColumnNet<3, 227, K> {
+  checkOptions('alexnet', options, KNOWN);
+  const { spec, devices, seed } = resolve('alexnet', options);
+  return new ColumnNet<3, 227, K>('alexnet', alexnetSpec(spec), devices, seed);
+}
+
+export interface AlexNetSmallOptions<C extends number, H extends 28 | 32, K extends number> extends AlexNetOptions<K> {
+  /** Image channels. Default 1. */
+  channels?: C;
+  /** Image height and width: 28 (default) or 32. */
+  size?: H;
+}
+
+/** The small variant for 28×28 and 32×32 images; default 1×28×28 and 10 classes. Otherwise as {@link alexnet}. */
+export function alexnetSmall<const C extends number = 1, const H extends 28 | 32 = 28, const K extends number = 10>(
+  options: AlexNetSmallOptions<C, H, K> = {},
+): ColumnNet<C, H, K> {
+  checkOptions('alexnetSmall', options, [...KNOWN, 'channels', 'size']);
+  const { channels = 1, size = 28, ...rest } = options;
+  if (!Number.isInteger(channels) || channels < 1) throw new RangeError(`alexnetSmall: channels must be a positive integer, got ${channels}`);
+  if (size !== 28 && size !== 32) throw new RangeError(`alexnetSmall: size must be 28 or 32, got ${size}`);
+  const { spec, devices, seed } = resolve('alexnetSmall', { classes: 10, ...rest });
+  return new ColumnNet<C, H, K>('alexnetSmall', alexnetSmallSpec({ ...spec, channels, size }), devices, seed);
+}

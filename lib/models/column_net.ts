@@ -1,0 +1,233 @@
+// The network that a NetSpec describes, on one device (grouped convolutions) or on two (columns that exchange activations). Placement is
+// data: a column is an index into `devices`, and what crosses does so by copyTo, whether or not the devices differ.
+import { noGrad } from '../autograd/tape';
+import { concat, conv2d, copyTo, dropout, flatten, linear, localResponseNorm, maxPool2d, mul, relu, spatialResponseNorm } from '../ops';
+import { full, randn, zeros } from '../tensor/create';
+import { mixSeed, nextSeed } from '../tensor/random';
+import { scope } from '../tensor/scope';
+import type { Device } from '../tensor/device';
+import { Tensor } from '../tensor/tensor';
+import { COLUMNS, type ParamRecord, splitColumns } from './columns';
+import { describe, type LayerRow } from './describe';
+import { geometry, type LayerGeometry, slide } from './geometry';
+import type { ConvSpec, NetSpec, Step } from './spec';
+
+export interface ForwardOptions {
+  /** Drop units (training) instead of scaling all of them (testing). Default false. */
+  train?: boolean;
+  /** Decides the dropout masks of this pass; drawn from the global generator where it is not given. */
+  seed?: number;
+  /** The masks' seeds layer by layer, where a comparison with another system needs them; instead of `seed`. */
+  dropoutSeeds?: readonly number[];
+}
+
+/**
+ * `B`, `C`, `H` and `K` are the batch, the image's channels and size, and the number of classes. Made by `models.alexnet` and its kin.
+ */
+export class ColumnNet<C extends number = number, H extends number = number, K extends number = number> implements Disposable {
+  /** Parameters by name: `conv1a.weight` … `fc8.bias` on two devices, `conv1.weight` … on one. */
+  readonly params: ParamRecord;
+  readonly layers: readonly LayerGeometry[];
+
+  /** @internal */
+  constructor(
+    readonly name: string,
+    readonly spec: NetSpec,
+    readonly devices: readonly Device[],
+    seed: number,
+  ) {
+    this.layers = geometry(spec);
+    this.params = this.#initialise(seed);
+  }
+
+  /** Whether the net is in two columns (two entries in `devices`, even if the same device twice). */
+  get columns(): boolean {
+    return this.devices.length === 2;
+  }
+
+  /** N×C×H×W images → N×classes logits, on the first device. */
+  forward<N extends number>(x: Tensor<readonly [N, C, H, H]>, options: ForwardOptions = {}): Tensor<[N, K]> {
+    using s = scope(); // what a throw leaves behind; the layers free their inputs themselves, as early as can be
+    const hidden = this.#hidden(x as Tensor, options);
+    const logits = this.#fullyConnected(this.spec.output.name, hidden, null, 0);
+    return s.keep(logits) as Tensor<any> as Tensor<[N, K]>;
+  }
+
+  /** The last hidden layer's activations, N×units (4096 in AlexNet), as the output layer sees them when testing; on the first device. */
+  features<N extends number>(x: Tensor<readonly [N, C, H, H]>): Tensor<[N, number]> {
+    using s = scope();
+    const joined = this.#gather(this.#hidden(x as Tensor, {}), 0);
+    return s.keep(joined) as Tensor<any> as Tensor<[N, number]>;
+  }
+
+  /** Copies values of the same names and shapes in. */
+  load(params: Readonly<Record<string, Tensor>>): this {
+    const missing = Object.keys(this.params).filter((name) => !(name in params));
+    const unknown = Object.keys(params).filter((name) => !(name in this.params));
+    if (missing.length > 0 || unknown.length > 0)
+      throw new RangeError(
+        `load: the names differ${missing.length > 0 ? `; missing ${missing.join(', ')}` : ''}${unknown.length > 0 ? `; unknown ${unknown.join(', ')}` : ''}` +
+          ' (mergeColumns and splitColumns convert between the forms)',
+      );
+    for (const [name, p] of Object.entries(this.params)) {
+      const from = params[name]!;
+      if (from.shape.join() !== p.shape.join()) throw new RangeError(`load: '${name}' is [${p.shape}], got [${from.shape}]`);
+    }
+    for (const [name, p] of Object.entries(this.params)) p.copyFrom(params[name]!);
+    return this;
+  }
+
+  /** A row a layer and column: name, device, output shape, parameters, and FLOPs of one image's forward pass. */
+  describe(): LayerRow[] {
+    return describe(this.layers, this.devices, this.spec.output.name);
+  }
+
+  /** Frees the parameters. */
+  [Symbol.dispose](): void {
+    for (const p of Object.values(this.params)) p.dispose();
+  }
+
+  dispose(): void {
+    this[Symbol.dispose]();
+  }
+
+  // The same seed gives the same function in both forms: the grouped parameters are drawn, then divided.
+  #initialise(seed: number): ParamRecord {
+    return noGrad(() => {
+      const device = this.devices[0]!;
+      const starts = [...this.spec.convs, ...this.spec.hidden, this.spec.output];
+      const params: ParamRecord = {};
+      this.layers.forEach((layer, i) => {
+        const { weightStd, bias } = starts[i]!;
+        const grouped = {
+          [`${layer.name}.weight`]: randn(layer.weight, { std: weightStd, seed: mixSeed(seed, i), device }) as Tensor,
+          [`${layer.name}.bias`]: full([layer.weight[0]!], bias, { device }) as Tensor,
+        };
+        if (!this.columns) {
+          Object.assign(params, grouped);
+          return;
+        }
+        Object.assign(params, splitColumns(grouped, this.devices));
+        for (const p of Object.values(grouped)) p.dispose();
+      });
+      return params;
+    });
+  }
+
+  #param(layer: string, column: number, what: 'weight' | 'bias'): Tensor {
+    const suffix = this.columns && layer !== this.spec.output.name ? COLUMNS[column] : '';
+    return this.params[`${layer}${suffix}.${what}`]!;
+  }
+
+  // The convolutions, then the hidden layers; one tensor a column.
+  #hidden(input: Tensor, { train = false, seed = nextSeed(), dropoutSeeds }: ForwardOptions): Tensor[] {
+    const image = this.#checkImage(input);
+    let maps: Tensor[] = this.devices.map((device) => (image.device === device ? image : copyTo(image, device)));
+    const owned = (t: Tensor) => t !== input;
+    for (const conv of this.spec.convs) {
+      const next = this.devices.map((_, c) => this.#convolution(conv, maps, c));
+      for (const m of new Set(maps)) if (owned(m)) m.dispose();
+      maps = next;
+    }
+    let units = maps.map((m) => flatten(m) as Tensor);
+    for (const m of maps) m.dispose();
+    this.spec.hidden.forEach((layer, i) => {
+      const next = this.devices.map((_, c) => {
+        const y = this.#fullyConnected(layer.name, units, 'relu', c);
+        const z = this.#dropout(y, layer.units, c, train, dropoutSeeds?.[i] ?? mixSeed(seed, i));
+        y.dispose();
+        return z;
+      });
+      for (const u of units) u.dispose();
+      units = next;
+    });
+    return units;
+  }
+
+  #checkImage(x: Tensor): Tensor {
+    if (!(x instanceof Tensor)) throw new TypeError(`${this.name}: the input must be a tensor`);
+    const { channels, sizes } = this.spec;
+    const [, c, h, w] = x.shape;
+    if (x.shape.length !== 4 || c !== channels || h !== w || !sizes.includes(h!))
+      throw new RangeError(
+        `${this.name}: input must be N×${channels}×${sizes[0]}×${sizes[0]}${sizes[1] ? ` (or ${sizes[1]}×${sizes[1]})` : ''}, got [${x.shape}]`,
+      );
+    if (!this.devices.includes(x.device))
+      throw new TypeError(`${this.name}: the input is on ${x.device.name}, the net on ${this.devices.join(', ')}; copy it with copyTo`);
+    return this.spec.roundUp ? this.#hangOver(x) : x;
+  }
+
+  // The 2012 code's rounding lets the last window of conv1 read beyond the image, as zeros.
+  #hangOver(x: Tensor): Tensor {
+    const [n, c, h, w] = x.shape as readonly [number, number, number, number];
+    const { kernel, stride, padding } = this.spec.convs[0]!;
+    const needed = (slide(h, kernel, stride, padding, true) - 1) * stride + kernel - 2 * padding;
+    if (needed <= h) return x;
+    using right = zeros([n, c, h, needed - w], { device: x.device });
+    using wide = concat([x, right as Tensor], 3) as Tensor;
+    using below = zeros([n, c, needed - h, needed], { device: x.device });
+    return concat([wide, below as Tensor], 2) as Tensor;
+  }
+
+  // What column c sees of all columns' activations: channels of a, then of b.
+  #gather(parts: readonly Tensor[], c: number): Tensor {
+    if (parts.length === 1) return parts[0]!;
+    const device = this.devices[c]!;
+    const here = parts.map((p) => copyTo(p, device) as Tensor);
+    const joined = concat(here, 1) as Tensor;
+    for (const h of here) h.dispose();
+    return joined;
+  }
+
+  #convolution(conv: ConvSpec, maps: readonly Tensor[], c: number): Tensor {
+    const input = conv.reads === 'both' ? this.#gather(maps, c) : maps[c]!;
+    const [first, ...rest] = conv.after;
+    const fused = first === 'relu';
+    let y = conv2d(input, this.#param(conv.name, c, 'weight'), this.#param(conv.name, c, 'bias'), {
+      stride: conv.stride,
+      padding: conv.padding,
+      groups: !this.columns && conv.reads === 'own' ? 2 : 1,
+      ...(fused ? { activation: 'relu' as const } : {}),
+    }) as Tensor;
+    if (input !== maps[c]) input.dispose();
+    for (const step of fused ? rest : conv.after) {
+      const before = y;
+      y = this.#step(step, before);
+      before.dispose();
+    }
+    return y;
+  }
+
+  #step(step: Step, x: Tensor): Tensor {
+    const { norm, spatialNorm, pool, roundUp } = this.spec;
+    switch (step) {
+      case 'relu':
+        return relu(x);
+      case 'norm':
+        // The window stays inside a column's own maps, in the grouped form as well.
+        return localResponseNorm(x, { ...norm, groups: this.columns ? 1 : 2 });
+      case 'spatialNorm':
+        return spatialResponseNorm(x, spatialNorm);
+      case 'pool':
+        return maxPool2d(x, { ...pool, ceil: roundUp }) as Tensor;
+    }
+  }
+
+  #fullyConnected(layer: string, units: readonly Tensor[], activation: 'relu' | null, c: number): Tensor {
+    const input = this.#gather(units, c);
+    const y = linear(input, this.#param(layer, c, 'weight'), this.#param(layer, c, 'bias'), activation ? { activation } : {}) as Tensor;
+    if (input !== units[c]) input.dispose();
+    return y;
+  }
+
+  // The text: a mask when training, a factor when testing. Each column draws its part of the whole layer's mask.
+  #dropout(x: Tensor, width: number, c: number, train: boolean, seed: number): Tensor {
+    const p = this.spec.dropout;
+    if (!train) {
+      using keep = full([], 1 - p, { device: x.device });
+      return mul(x, keep as Tensor) as Tensor;
+    }
+    const own = x.shape[1]!;
+    return dropout(x, { p, mode: 'paper', seed, layout: { columns: own, pitch: width, offset: c * own } });
+  }
+}

@@ -1,0 +1,146 @@
+// AlexNet as data: what the layers are, in which order things follow them, and how they start. The text is A. Krizhevsky, I. Sutskever,
+// G. Hinton, "ImageNet classification with deep convolutional neural networks", 2012 (preset `paper`); what its authors' own code of that
+// year did differently is the configuration `layers-145` (preset of that name).
+
+/** What follows a convolution, in order. */
+export type Step = 'relu' | 'norm' | 'spatialNorm' | 'pool';
+
+export interface ConvSpec {
+  readonly name: string;
+  /** Maps of the layer, of both columns together. */
+  readonly filters: number;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly padding: number;
+  /** `image`: both columns see the input; `own`: a column sees its own maps; `both`: a column sees the maps of both. */
+  readonly reads: 'image' | 'own' | 'both';
+  readonly after: readonly Step[];
+  readonly weightStd: number;
+  readonly bias: number;
+}
+
+/** A hidden fully-connected layer: reads both columns; ReLU and dropout follow. */
+export interface HiddenSpec {
+  readonly name: string;
+  readonly units: number;
+  readonly weightStd: number;
+  readonly bias: number;
+}
+
+export interface NetSpec {
+  readonly channels: number;
+  /** Heights and widths of images the net takes; the layers' sizes are those of the first. */
+  readonly sizes: readonly number[];
+  readonly convs: readonly ConvSpec[];
+  readonly hidden: readonly HiddenSpec[];
+  readonly output: { readonly name: string; readonly classes: number; readonly weightStd: number; readonly bias: number };
+  readonly norm: { readonly size: number; readonly alpha: number; readonly beta: number; readonly k: number };
+  readonly spatialNorm: { readonly size: number; readonly alpha: number; readonly beta: number; readonly k: number };
+  readonly pool: { readonly kernel: number; readonly stride: number };
+  /** Sizes round up and the last window hangs over the edge (the 2012 code), instead of rounding down. */
+  readonly roundUp: boolean;
+  readonly dropout: number;
+}
+
+export type Preset = 'paper' | 'layers-145';
+
+export interface AlexNetSpecOptions {
+  readonly classes: number;
+  readonly preset: Preset;
+  readonly conv6: boolean;
+  readonly norm: boolean;
+  readonly pooling: 'overlapping' | 'plain';
+}
+
+const CONV6 = { name: 'conv6', kernel: 3, stride: 1, padding: 1, reads: 'both', after: ['relu'], bias: 1 } as const;
+
+// Orders of the 2012 code: conv1's normalisation sees values before the ReLU; conv2 has a second normalisation within a map; conv5 is
+// pooled before its ReLU.
+const AFTER: Record<Preset, readonly (readonly Step[])[]> = {
+  paper: [['relu', 'norm', 'pool'], ['relu', 'norm', 'pool'], ['relu'], ['relu'], ['relu', 'pool']],
+  'layers-145': [['norm', 'pool', 'relu'], ['relu', 'norm', 'spatialNorm', 'pool'], ['relu'], ['relu'], ['pool', 'relu']],
+};
+
+/** What the switches of both nets have in common. */
+function variant(spec: NetSpec, { norm, pooling }: Pick<AlexNetSpecOptions, 'norm' | 'pooling'>): NetSpec {
+  return {
+    ...spec,
+    pool: pooling === 'plain' ? { kernel: 2, stride: 2 } : spec.pool,
+    convs: norm
+      ? spec.convs
+      : spec.convs.map((c) => ({ ...c, after: c.after.filter((s) => s !== 'norm' && s !== 'spatialNorm') })),
+  };
+}
+
+/** The network of the text, for 3×227×227 images (the text's 224 is a slip; the 2012 code takes 224 too, by its way of rounding). */
+export function alexnetSpec({ classes, preset, conv6, norm, pooling }: AlexNetSpecOptions): NetSpec {
+  const original = preset === 'layers-145';
+  const after = AFTER[preset];
+  // The 2012 configuration starts conv3, conv4 and conv5 from three times wider weights.
+  const wide = original ? 0.03 : 0.01;
+  const convs: ConvSpec[] = [
+    { name: 'conv1', filters: 96, kernel: 11, stride: 4, padding: 0, reads: 'image', weightStd: 0.01, bias: 0, after: after[0]! },
+    { name: 'conv2', filters: 256, kernel: 5, stride: 1, padding: 2, reads: 'own', weightStd: 0.01, bias: 1, after: after[1]! },
+    { name: 'conv3', filters: 384, kernel: 3, stride: 1, padding: 1, reads: 'both', weightStd: wide, bias: 0, after: after[2]! },
+    { name: 'conv4', filters: 384, kernel: 3, stride: 1, padding: 1, reads: 'own', weightStd: wide, bias: 1, after: after[3]! },
+    { name: 'conv5', filters: 256, kernel: 3, stride: 1, padding: 1, reads: 'own', weightStd: wide, bias: 1, after: after[4]! },
+  ];
+  if (conv6) convs.push({ ...CONV6, filters: 256, weightStd: wide });
+  const spec: NetSpec = {
+    channels: 3,
+    sizes: original ? [227, 224] : [227],
+    convs,
+    hidden: [
+      { name: 'fc6', units: 4096, weightStd: 0.01, bias: 1 },
+      { name: 'fc7', units: 4096, weightStd: 0.01, bias: 1 },
+    ],
+    output: { name: 'fc8', classes, weightStd: 0.01, bias: 0 },
+    // The 2012 code divides its coefficients by the number of terms: 0.0001/5 across maps, 0.001/25 within one.
+    norm: { size: 5, alpha: original ? 1e-4 / 5 : 1e-4, beta: 0.75, k: 2 },
+    spatialNorm: { size: 5, alpha: 0.001 / 25, beta: 0.75, k: 1 },
+    pool: { kernel: 3, stride: 2 },
+    roundUp: original,
+    dropout: 0.5,
+  };
+  return variant(spec, { norm, pooling });
+}
+
+export interface SmallSpecOptions extends AlexNetSpecOptions {
+  readonly channels: number;
+  readonly size: 28 | 32;
+}
+
+/**
+ * AlexNet for 28×28 and 32×32 images: everything that makes it AlexNet (two columns that meet at conv3 and in the fully-connected layers,
+ * response normalisation, overlapping pooling, dropout), with a first layer of 5×5 at stride 1 and a tenth of the width. Weights start
+ * with a standard deviation of √(2 / inputs of a unit): with so few inputs, the text's 0.01 would let the signal die out.
+ */
+export function alexnetSmallSpec({ classes, preset, conv6, norm, pooling, channels, size }: SmallSpecOptions): NetSpec {
+  const full = alexnetSpec({ classes, preset, conv6: false, norm: true, pooling: 'overlapping' });
+  const shrink = [
+    { filters: 32, kernel: 5, stride: 1, padding: 2, inputs: channels },
+    { filters: 64, kernel: 5, stride: 1, padding: 2, inputs: 16 },
+    { filters: 96, kernel: 3, stride: 1, padding: 1, inputs: 64 },
+    { filters: 96, kernel: 3, stride: 1, padding: 1, inputs: 48 },
+    { filters: 64, kernel: 3, stride: 1, padding: 1, inputs: 48 },
+  ];
+  const start = (inputs: number) => Math.sqrt(2 / inputs);
+  const convs: ConvSpec[] = full.convs.map((conv, i) => {
+    const { inputs, ...geometry } = shrink[i]!;
+    return { ...conv, ...geometry, weightStd: start(inputs * geometry.kernel ** 2), bias: 0 };
+  });
+  if (conv6) convs.push({ ...CONV6, filters: 64, weightStd: start(64 * 9), bias: 0 });
+  const spec: NetSpec = {
+    ...full,
+    channels,
+    sizes: [size],
+    convs,
+    hidden: [
+      { name: 'fc6', units: 512, weightStd: start(64 * (size === 28 ? 4 : 9)), bias: 0 },
+      { name: 'fc7', units: 512, weightStd: start(512), bias: 0 },
+    ],
+    output: { name: 'fc8', classes, weightStd: 0.01, bias: 0 },
+    roundUp: false,
+  };
+  return variant(spec, { norm, pooling });
+}
