@@ -1,0 +1,332 @@
+// CUDA's runtime functions over the simulated machine.
+#include <signal.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <mutex>
+
+#include "simt/machine.h"
+#include "simt/runtime_api.h"
+#include "simt/shadow.h"
+
+namespace simt {
+namespace {
+
+thread_local int selected = 0;
+thread_local cudaError_t lastError = cudaSuccess;
+std::mutex arenaMutex;
+bool peerEnabled[kMaxDevices][kMaxDevices] = {};
+
+cudaError_t give(cudaError_t error) {
+  if (error != cudaSuccess) lastError = error;
+  return error;
+}
+
+const char* setting(const char* name) {
+  const char* text = std::getenv(name);
+  return text ? text : "";
+}
+
+// Kernels compiled without the shadow log meet the closed arenas of other devices here: the access is named, the arena opened, and the
+// kernel goes on to its end, where it fails.
+std::atomic<int> trespassed{-1};
+struct sigaction previousAction;
+void onSegmentationFault(int signal, siginfo_t* info, void* context) {
+  const int device = deviceOf(info->si_addr);
+  if (device >= 0 && currentDevice >= 0 && device != currentDevice) {
+    trespassed = device;
+    mprotect(arena(device).base, arena(device).capacity, PROT_READ | PROT_WRITE);
+    return;
+  }
+  if (previousAction.sa_flags & SA_SIGINFO) {
+    previousAction.sa_sigaction(signal, info, context);
+    return;
+  }
+  sigaction(signal, &previousAction, nullptr);  // as it was: the instruction runs again and ends the process as it would have
+}
+
+void start() {
+  static const bool started = [] {
+    const auto policy = [](const char* name, auto fallback, auto eager, auto lazy) {
+      const std::string text = setting(name);
+      return text == "eager" ? eager : text == "lazy" ? lazy : fallback;
+    };
+    if (*setting("CONVTAPE_SIM_SEED")) options().seed = std::strtoull(setting("CONVTAPE_SIM_SEED"), nullptr, 10);
+    options().copies = policy("CONVTAPE_SIM_COPIES", CopyPolicy::Random, CopyPolicy::Eager, CopyPolicy::Lazy);
+    options().check = std::string(setting("CONVTAPE_SIM_CHECK")) != "0";
+    runtimeOptions().streams = policy("CONVTAPE_SIM_STREAMS", StreamPolicy::Random, StreamPolicy::Eager, StreamPolicy::Lazy);
+    runtimeOptions().peerAccess = std::string(setting("CONVTAPE_SIM_PEER")) != "refused";
+    runtimeOptions().peerCorrupts = std::string(setting("CONVTAPE_SIM_PEER")) == "lying";
+    if (const long mb = std::atol(setting("CONVTAPE_SIM_MEMORY_MB"))) runtimeOptions().memoryBytes = static_cast<size_t>(mb) << 20;
+    struct sigaction action = {};
+    action.sa_sigaction = onSegmentationFault;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    sigaction(SIGSEGV, &action, &previousAction);
+    return true;
+  }();
+  (void)started;
+}
+
+// Copies are tasks of the machine; the shadow log is told of them like of kernels.
+void copy(Stream* stream, void* to, const void* from, size_t bytes, const char* name, bool corrupt = false) {
+  const int toDevice = deviceOf(to), fromDevice = deviceOf(from);
+  Task task;
+  task.name = name;
+  task.run = [=] {
+    shadowBeginTask(name);
+    if (fromDevice >= 0) shadowCopyRead(fromDevice, from, bytes);
+    if (toDevice >= 0) shadowCopyWrite(toDevice, to, bytes);
+    if (corrupt)
+      std::memset(to, 0, bytes);
+    else
+      std::memmove(to, from, bytes);
+  };
+  Machine::instance().push(stream, std::move(task));
+}
+
+}  // namespace
+
+RuntimeOptions& runtimeOptions() {
+  static RuntimeOptions o;
+  return o;
+}
+
+void launchKernel(const char* name, Stream* stream, Dim3 grid, Dim3 block, size_t sharedBytes, std::function<void()> body) {
+  Task task;
+  task.name = name;
+  const int device = stream->device;
+  task.run = [=, body = std::move(body)] {
+    isolate(device);
+    trespassed = -1;
+    try {
+      runGrid(name, device, grid, block, sharedBytes, body);
+    } catch (...) {
+      isolate(-1);
+      throw;
+    }
+    isolate(-1);
+    if (trespassed >= 0)
+      throw KernelFault(std::string("kernel ") + name + " on sim:" + std::to_string(device) +
+                        ": touches memory of sim:" + std::to_string(trespassed) + " without a peer copy");
+  };
+  Machine::instance().push(stream, std::move(task));
+}
+
+namespace {
+
+void annotate(Stream* stream, void* p, size_t bytes, bool allocated) {
+  if (bytes == 0) return;
+  Task task;
+  task.name = allocated ? "allocation" : "release";
+  task.run = [=] {
+    DeviceArena& a = arena(stream->device);
+    const size_t offset = static_cast<size_t>(static_cast<char*>(p) - a.base);
+    if (options().check) {
+      shadowBeginTask(allocated ? "allocation" : "release");
+      setBits(a.usable, offset, bytes, allocated);
+      setBits(a.written, offset, bytes, false);
+    }
+    if (allocated) std::memset(p, 0xff, bytes);  // NaN
+  };
+  Machine::instance().push(stream, std::move(task));
+}
+
+}  // namespace
+
+void annotateAllocated(Stream* stream, void* p, size_t bytes) { annotate(stream, p, bytes, true); }
+void annotateReleased(Stream* stream, void* p, size_t bytes) { annotate(stream, p, bytes, false); }
+
+std::string takeFault(int device) { return Machine::instance().takeFault(device); }
+
+}  // namespace simt
+
+namespace simt_runtime {
+
+using simt::give;
+using simt::Machine;
+
+const char* cudaGetErrorName(cudaError_t e) {
+  switch (e) {
+    case cudaSuccess:
+      return "cudaSuccess";
+    case cudaErrorInvalidValue:
+      return "cudaErrorInvalidValue";
+    case cudaErrorMemoryAllocation:
+      return "cudaErrorMemoryAllocation";
+    case cudaErrorInvalidDevice:
+      return "cudaErrorInvalidDevice";
+    case cudaErrorPeerAccessAlreadyEnabled:
+      return "cudaErrorPeerAccessAlreadyEnabled";
+    case cudaErrorPeerAccessUnsupported:
+      return "cudaErrorPeerAccessUnsupported";
+    case cudaErrorLaunchFailure:
+      return "cudaErrorLaunchFailure";
+    case cudaErrorNotReady:
+      return "cudaErrorNotReady";
+  }
+  return "an unknown error";
+}
+const char* cudaGetErrorString(cudaError_t e) { return e == cudaErrorMemoryAllocation ? "out of memory" : cudaGetErrorName(e); }
+
+cudaError_t cudaGetLastError() {
+  const cudaError_t e = simt::lastError;
+  simt::lastError = cudaSuccess;
+  return e;
+}
+cudaError_t cudaPeekAtLastError() { return simt::lastError; }
+
+cudaError_t cudaGetDeviceCount(int* count) {
+  simt::start();
+  *count = simt::deviceCount();
+  return cudaSuccess;
+}
+cudaError_t cudaGetDevice(int* device) {
+  *device = simt::selected;
+  return cudaSuccess;
+}
+cudaError_t cudaSetDevice(int device) {
+  if (device < 0 || device >= simt::deviceCount()) return give(cudaErrorInvalidDevice);
+  simt::selected = device;
+  return cudaSuccess;
+}
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
+  if (device < 0 || device >= simt::deviceCount()) return give(cudaErrorInvalidDevice);
+  *p = {};
+  std::strcpy(p->name, "simulated GPU");
+  p->major = 8;
+  p->minor = 0;
+  p->multiProcessorCount = 2;
+  p->totalGlobalMem = simt::runtimeOptions().memoryBytes;
+  p->sharedMemPerBlockOptin = 227 << 10;
+  return cudaSuccess;
+}
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  std::lock_guard<std::mutex> lock(simt::arenaMutex);
+  *total = simt::runtimeOptions().memoryBytes;
+  *free = *total - std::min(*total, simt::arena(simt::selected).top);
+  return cudaSuccess;
+}
+
+// Handed out from the arena's top; given back only where it is the last piece. The project's allocator takes large pieces, seldom.
+cudaError_t cudaMalloc(void** p, size_t bytes) {
+  std::lock_guard<std::mutex> lock(simt::arenaMutex);
+  auto& o = simt::runtimeOptions();
+  if (o.failAllocation > 0 && --o.failAllocation == 0) return give(cudaErrorMemoryAllocation);
+  auto& a = simt::arena(simt::selected);
+  const size_t size = (bytes + 255) & ~size_t{255};
+  if (size < bytes || a.top + size > std::min(o.memoryBytes, a.capacity)) return give(cudaErrorMemoryAllocation);
+  *p = a.base + a.top;
+  a.top += size;
+  return cudaSuccess;
+}
+cudaError_t cudaFree(void* p) {
+  if (!p) return cudaSuccess;
+  const int device = simt::deviceOf(p);
+  if (device < 0) return give(cudaErrorInvalidValue);
+  Machine::instance().waitForDevice(device);
+  return cudaSuccess;
+}
+cudaError_t cudaMallocHost(void** p, size_t bytes) {
+  *p = std::aligned_alloc(4096, (bytes + 4095) & ~size_t{4095});
+  return *p ? cudaSuccess : give(cudaErrorMemoryAllocation);
+}
+cudaError_t cudaFreeHost(void* p) {
+  std::free(p);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t s) {
+  const bool toDevice = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
+  const bool fromDevice = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
+  if ((kind != cudaMemcpyDefault) && ((simt::deviceOf(to) >= 0) != toDevice || (simt::deviceOf(from) >= 0) != fromDevice))
+    return give(cudaErrorInvalidValue);
+  if (kind == cudaMemcpyDeviceToDevice && simt::deviceOf(to) != simt::deviceOf(from)) return give(cudaErrorInvalidValue);
+  simt::copy(s, to, from, bytes, "cudaMemcpyAsync");
+  return cudaSuccess;
+}
+cudaError_t cudaMemcpyPeerAsync(void* to, int toDevice, const void* from, int fromDevice, size_t bytes, cudaStream_t s) {
+  if (simt::deviceOf(to) != toDevice || simt::deviceOf(from) != fromDevice) return give(cudaErrorInvalidValue);
+  simt::copy(s, to, from, bytes, "cudaMemcpyPeerAsync", simt::runtimeOptions().peerCorrupts && toDevice != fromDevice);
+  return cudaSuccess;
+}
+cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t s) {
+  const int device = simt::deviceOf(p);
+  if (device < 0) return give(cudaErrorInvalidValue);
+  simt::Task task;
+  task.name = "cudaMemsetAsync";
+  task.run = [=] {
+    simt::shadowBeginTask("cudaMemsetAsync");
+    simt::shadowCopyWrite(device, p, bytes);
+    std::memset(p, value, bytes);
+  };
+  Machine::instance().push(s, std::move(task));
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* s, unsigned) {
+  *s = Machine::instance().createStream(simt::selected);
+  return cudaSuccess;
+}
+cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaStreamSynchronize(cudaStream_t s) {
+  Machine::instance().waitForStream(s);
+  return Machine::instance().faulted(s->device) ? give(cudaErrorLaunchFailure) : cudaSuccess;
+}
+cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned) {
+  if (!e->last) return cudaSuccess;  // never recorded: nothing to wait for
+  simt::Task task;
+  task.wait = e->last;
+  task.name = "cudaStreamWaitEvent";
+  Machine::instance().push(s, std::move(task));
+  return cudaSuccess;
+}
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* e, unsigned) {
+  *e = new simt::Event();
+  return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t e) {
+  delete e;
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) {
+  e->last = std::make_shared<simt::Mark>();
+  simt::Task task;
+  task.mark = e->last;
+  task.name = "cudaEventRecord";
+  Machine::instance().push(s, std::move(task));
+  return cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t e) {
+  if (e->last) Machine::instance().waitForMark(e->last);
+  return cudaSuccess;
+}
+cudaError_t cudaEventQuery(cudaEvent_t e) { return !e->last || Machine::instance().reached(e->last) ? cudaSuccess : cudaErrorNotReady; }
+cudaError_t cudaLaunchHostFunc(cudaStream_t s, cudaHostFn_t function, void* data) {
+  simt::Task task;
+  task.host = true;
+  task.name = "a host function";
+  task.run = [=] { function(data); };
+  Machine::instance().push(s, std::move(task));
+  return cudaSuccess;
+}
+cudaError_t cudaDeviceSynchronize() {
+  Machine::instance().waitForDevice(simt::selected);
+  return Machine::instance().faulted(simt::selected) ? give(cudaErrorLaunchFailure) : cudaSuccess;
+}
+cudaError_t cudaDeviceCanAccessPeer(int* can, int device, int peer) {
+  *can = device != peer && simt::runtimeOptions().peerAccess;
+  return cudaSuccess;
+}
+cudaError_t cudaDeviceEnablePeerAccess(int peer, unsigned) {
+  if (!simt::runtimeOptions().peerAccess) return give(cudaErrorPeerAccessUnsupported);
+  bool& enabled = simt::peerEnabled[simt::selected][peer];
+  if (enabled) return give(cudaErrorPeerAccessAlreadyEnabled);
+  enabled = true;
+  return cudaSuccess;
+}
+
+}  // namespace simt_runtime
