@@ -3,6 +3,7 @@ export { defineOp, type OpContext } from './autograd/define';
 export { type GradcheckOptions, type GradcheckResult, gradcheck } from './autograd/gradcheck';
 export { noGrad, type Tape, tape } from './autograd/tape';
 export * as data from './data';
+export * as models from './models';
 export type { DType } from './native/addon';
 export * as ops from './ops';
 export type { Pair, Shape } from './shape/shape';

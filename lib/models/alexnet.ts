@@ -1,6 +1,6 @@
-import { defaultDevice, device as deviceOf, type DeviceLike } from '../tensor/device';
-import { checkOptions } from '../tensor/options';
-import { nextSeed } from '../tensor/random';
+import { checkOptions } from '../tensor/checks';
+import { type DeviceLike, defaultDevice, device as deviceOf } from '../tensor/device';
+import { checkSeed, nextSeed } from '../tensor/random';
 import { ColumnNet } from './column_net';
 import { alexnetSmallSpec, alexnetSpec, type Preset } from './spec';
 
@@ -21,19 +21,31 @@ export interface AlexNetOptions<K extends number = number> {
   seed?: number;
 }
 
-const KNOWN = ['devices', 'classes', 'preset', 'conv6', 'norm', 'pooling', 'seed'];
+const KNOWN = ['devices', 'classes', 'preset', 'conv6', 'norm', 'pooling', 'seed'] as const;
 
 function resolve(name: string, options: AlexNetOptions) {
-  const { classes = 1000, preset = 'paper', conv6 = false, norm = true, pooling = 'overlapping', seed = nextSeed() } = options;
+  const {
+    classes = 1000,
+    preset = 'paper',
+    conv6 = false,
+    norm = true,
+    pooling = 'overlapping',
+    seed = nextSeed(),
+  } = options;
   const { devices = [defaultDevice] } = options;
   if (!Array.isArray(devices) || devices.length < 1 || devices.length > 2)
-    throw new RangeError(`${name}: devices must be one device (grouped) or two (columns), got ${Array.isArray(devices) ? devices.length : typeof devices}`);
-  if (!Number.isInteger(classes) || classes < 1) throw new RangeError(`${name}: classes must be a positive integer, got ${classes}`);
-  if (preset !== 'paper' && preset !== 'layers-145') throw new RangeError(`${name}: preset must be 'paper' or 'layers-145', got '${preset}'`);
+    throw new RangeError(
+      `${name}: devices must be one device (grouped) or two (columns), got ${Array.isArray(devices) ? devices.length : typeof devices}`,
+    );
+  if (!Number.isInteger(classes) || classes < 1)
+    throw new RangeError(`${name}: classes must be a positive integer, got ${classes}`);
+  if (preset !== 'paper' && preset !== 'layers-145')
+    throw new RangeError(`${name}: preset must be 'paper' or 'layers-145', got '${preset}'`);
   if (pooling !== 'overlapping' && pooling !== 'plain')
     throw new RangeError(`${name}: pooling must be 'overlapping' or 'plain', got '${pooling}'`);
-  if (typeof conv6 !== 'boolean' || typeof norm !== 'boolean') throw new TypeError(`${name}: conv6 and norm must be booleans`);
-  if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`${name}: seed must be a whole number from 0 to 2^53 − 1, got ${seed}`);
+  if (typeof conv6 !== 'boolean' || typeof norm !== 'boolean')
+    throw new TypeError(`${name}: conv6 and norm must be booleans`);
+  checkSeed(name, seed);
   return { spec: { classes, preset, conv6, norm, pooling }, devices: devices.map((d) => deviceOf(d)), seed };
 }
 
@@ -63,7 +75,8 @@ export function alexnetSmall<const C extends number = 1, const H extends 28 | 32
 ): ColumnNet<C, H, K> {
   checkOptions('alexnetSmall', options, [...KNOWN, 'channels', 'size']);
   const { channels = 1, size = 28, ...rest } = options;
-  if (!Number.isInteger(channels) || channels < 1) throw new RangeError(`alexnetSmall: channels must be a positive integer, got ${channels}`);
+  if (!Number.isInteger(channels) || channels < 1)
+    throw new RangeError(`alexnetSmall: channels must be a positive integer, got ${channels}`);
   if (size !== 28 && size !== 32) throw new RangeError(`alexnetSmall: size must be 28 or 32, got ${size}`);
   const { spec, devices, seed } = resolve('alexnetSmall', { classes: 10, ...rest });
   return new ColumnNet<C, H, K>('alexnetSmall', alexnetSmallSpec({ ...spec, channels, size }), devices, seed);

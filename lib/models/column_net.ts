@@ -1,11 +1,23 @@
 // The network that a NetSpec describes, on one device (grouped convolutions) or on two (columns that exchange activations). Placement is
 // data: a column is an index into `devices`, and what crosses does so by copyTo, whether or not the devices differ.
 import { noGrad } from '../autograd/tape';
-import { concat, conv2d, copyTo, dropout, flatten, linear, localResponseNorm, maxPool2d, mul, relu, spatialResponseNorm } from '../ops';
+import {
+  concat,
+  conv2d,
+  copyTo,
+  dropout,
+  flatten,
+  linear,
+  localResponseNorm,
+  maxPool2d,
+  mul,
+  relu,
+  spatialResponseNorm,
+} from '../ops';
 import { full, randn, zeros } from '../tensor/create';
+import type { Device } from '../tensor/device';
 import { mixSeed, nextSeed } from '../tensor/random';
 import { scope } from '../tensor/scope';
-import type { Device } from '../tensor/device';
 import { Tensor } from '../tensor/tensor';
 import { COLUMNS, type ParamRecord, splitColumns } from './columns';
 import { describe, type LayerRow } from './describe';
@@ -24,7 +36,9 @@ export interface ForwardOptions {
 /**
  * `B`, `C`, `H` and `K` are the batch, the image's channels and size, and the number of classes. Made by `models.alexnet` and its kin.
  */
-export class ColumnNet<C extends number = number, H extends number = number, K extends number = number> implements Disposable {
+export class ColumnNet<C extends number = number, H extends number = number, K extends number = number>
+  implements Disposable
+{
   /** Parameters by name: `conv1a.weight` … `fc8.bias` on two devices, `conv1.weight` … on one. */
   readonly params: ParamRecord;
   readonly layers: readonly LayerGeometry[];
@@ -71,7 +85,8 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
       );
     for (const [name, p] of Object.entries(this.params)) {
       const from = params[name]!;
-      if (from.shape.join() !== p.shape.join()) throw new RangeError(`load: '${name}' is [${p.shape}], got [${from.shape}]`);
+      if (from.shape.join() !== p.shape.join())
+        throw new RangeError(`load: '${name}' is [${p.shape}], got [${from.shape}]`);
     }
     for (const [name, p] of Object.entries(this.params)) p.copyFrom(params[name]!);
     return this;
@@ -153,7 +168,9 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
         `${this.name}: input must be N×${channels}×${sizes[0]}×${sizes[0]}${sizes[1] ? ` (or ${sizes[1]}×${sizes[1]})` : ''}, got [${x.shape}]`,
       );
     if (!this.devices.includes(x.device))
-      throw new TypeError(`${this.name}: the input is on ${x.device.name}, the net on ${this.devices.join(', ')}; copy it with copyTo`);
+      throw new TypeError(
+        `${this.name}: the input is on ${x.device.name}, the net on ${this.devices.join(', ')}; copy it with copyTo`,
+      );
     return this.spec.roundUp ? this.#hangOver(x) : x;
   }
 
@@ -215,7 +232,12 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
 
   #fullyConnected(layer: string, units: readonly Tensor[], activation: 'relu' | null, c: number): Tensor {
     const input = this.#gather(units, c);
-    const y = linear(input, this.#param(layer, c, 'weight'), this.#param(layer, c, 'bias'), activation ? { activation } : {}) as Tensor;
+    const y = linear(
+      input,
+      this.#param(layer, c, 'weight'),
+      this.#param(layer, c, 'bias'),
+      activation ? { activation } : {},
+    ) as Tensor;
     if (input !== units[c]) input.dispose();
     return y;
   }

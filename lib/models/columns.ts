@@ -1,8 +1,9 @@
 // The two forms of one function: two columns with half of every layer's maps each, and one net with grouped convolutions.
+
+import { noGrad } from '../autograd/tape';
 import { concat, copyTo, slice } from '../ops';
 import type { Device } from '../tensor/device';
 import { Tensor } from '../tensor/tensor';
-import { noGrad } from '../autograd/tape';
 
 export type ParamRecord = Record<string, Tensor>;
 
@@ -12,7 +13,8 @@ export const COLUMNS = ['a', 'b'] as const;
 const inColumn = /^(.+)([ab])\.(weight|bias)$/;
 
 function check(operator: string, params: Readonly<Record<string, Tensor>>): void {
-  if (params === null || typeof params !== 'object') throw new TypeError(`${operator}: params must be a record of tensors`);
+  if (params === null || typeof params !== 'object')
+    throw new TypeError(`${operator}: params must be a record of tensors`);
   for (const [name, p] of Object.entries(params))
     if (!(p instanceof Tensor)) throw new TypeError(`${operator}: '${name}' is not a tensor`);
 }
@@ -51,7 +53,9 @@ export function mergeColumns(params: Readonly<Record<string, Tensor>>): ParamRec
 export function splitColumns(params: Readonly<Record<string, Tensor>>, devices: readonly Device[]): ParamRecord {
   check('splitColumns', params);
   if (!Array.isArray(devices) || devices.length !== 2)
-    throw new RangeError(`splitColumns: devices must be two devices, got ${Array.isArray(devices) ? devices.length : typeof devices}`);
+    throw new RangeError(
+      `splitColumns: devices must be two devices, got ${Array.isArray(devices) ? devices.length : typeof devices}`,
+    );
   return noGrad(() => {
     const split: ParamRecord = {};
     for (const [name, p] of Object.entries(params)) {

@@ -29,7 +29,13 @@ export function geometry(spec: NetSpec): LayerGeometry[] {
     const weight = [conv.filters, maps / groups, conv.kernel, conv.kernel];
     size = slide(size, conv.kernel, conv.stride, conv.padding, spec.roundUp);
     const perPixel = weight.reduce((a, b) => a * b, 1);
-    layers.push({ name: conv.name, weight, groups, output: [conv.filters, size, size], multiplyAdds: perPixel * size * size });
+    layers.push({
+      name: conv.name,
+      weight,
+      groups,
+      output: [conv.filters, size, size],
+      multiplyAdds: perPixel * size * size,
+    });
     maps = conv.filters;
     if (conv.after.includes('pool')) size = slide(size, spec.pool.kernel, spec.pool.stride, 0, spec.roundUp);
   }

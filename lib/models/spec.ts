@@ -33,7 +33,12 @@ export interface NetSpec {
   readonly sizes: readonly number[];
   readonly convs: readonly ConvSpec[];
   readonly hidden: readonly HiddenSpec[];
-  readonly output: { readonly name: string; readonly classes: number; readonly weightStd: number; readonly bias: number };
+  readonly output: {
+    readonly name: string;
+    readonly classes: number;
+    readonly weightStd: number;
+    readonly bias: number;
+  };
   readonly norm: { readonly size: number; readonly alpha: number; readonly beta: number; readonly k: number };
   readonly spatialNorm: { readonly size: number; readonly alpha: number; readonly beta: number; readonly k: number };
   readonly pool: { readonly kernel: number; readonly stride: number };
@@ -58,7 +63,13 @@ const CONV6 = { name: 'conv6', kernel: 3, stride: 1, padding: 1, reads: 'both', 
 // pooled before its ReLU.
 const AFTER: Record<Preset, readonly (readonly Step[])[]> = {
   paper: [['relu', 'norm', 'pool'], ['relu', 'norm', 'pool'], ['relu'], ['relu'], ['relu', 'pool']],
-  'layers-145': [['norm', 'pool', 'relu'], ['relu', 'norm', 'spatialNorm', 'pool'], ['relu'], ['relu'], ['pool', 'relu']],
+  'layers-145': [
+    ['norm', 'pool', 'relu'],
+    ['relu', 'norm', 'spatialNorm', 'pool'],
+    ['relu'],
+    ['relu'],
+    ['pool', 'relu'],
+  ],
 };
 
 /** What the switches of both nets have in common. */
@@ -79,11 +90,61 @@ export function alexnetSpec({ classes, preset, conv6, norm, pooling }: AlexNetSp
   // The 2012 configuration starts conv3, conv4 and conv5 from three times wider weights.
   const wide = original ? 0.03 : 0.01;
   const convs: ConvSpec[] = [
-    { name: 'conv1', filters: 96, kernel: 11, stride: 4, padding: 0, reads: 'image', weightStd: 0.01, bias: 0, after: after[0]! },
-    { name: 'conv2', filters: 256, kernel: 5, stride: 1, padding: 2, reads: 'own', weightStd: 0.01, bias: 1, after: after[1]! },
-    { name: 'conv3', filters: 384, kernel: 3, stride: 1, padding: 1, reads: 'both', weightStd: wide, bias: 0, after: after[2]! },
-    { name: 'conv4', filters: 384, kernel: 3, stride: 1, padding: 1, reads: 'own', weightStd: wide, bias: 1, after: after[3]! },
-    { name: 'conv5', filters: 256, kernel: 3, stride: 1, padding: 1, reads: 'own', weightStd: wide, bias: 1, after: after[4]! },
+    {
+      name: 'conv1',
+      filters: 96,
+      kernel: 11,
+      stride: 4,
+      padding: 0,
+      reads: 'image',
+      weightStd: 0.01,
+      bias: 0,
+      after: after[0]!,
+    },
+    {
+      name: 'conv2',
+      filters: 256,
+      kernel: 5,
+      stride: 1,
+      padding: 2,
+      reads: 'own',
+      weightStd: 0.01,
+      bias: 1,
+      after: after[1]!,
+    },
+    {
+      name: 'conv3',
+      filters: 384,
+      kernel: 3,
+      stride: 1,
+      padding: 1,
+      reads: 'both',
+      weightStd: wide,
+      bias: 0,
+      after: after[2]!,
+    },
+    {
+      name: 'conv4',
+      filters: 384,
+      kernel: 3,
+      stride: 1,
+      padding: 1,
+      reads: 'own',
+      weightStd: wide,
+      bias: 1,
+      after: after[3]!,
+    },
+    {
+      name: 'conv5',
+      filters: 256,
+      kernel: 3,
+      stride: 1,
+      padding: 1,
+      reads: 'own',
+      weightStd: wide,
+      bias: 1,
+      after: after[4]!,
+    },
   ];
   if (conv6) convs.push({ ...CONV6, filters: 256, weightStd: wide });
   const spec: NetSpec = {

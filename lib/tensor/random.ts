@@ -34,6 +34,11 @@ export function nextSeed(): number {
   return Number(mix(mix(base) + drawn++) >> 11n);
 }
 
+/** Seed number `i` of those that belong to `seed`: what a layer, or a step, of something seeded draws from. */
+export function mixSeed(seed: number, i: number): number {
+  return Number(mix(mix(BigInt(seed)) + BigInt(i)) >> 11n);
+}
+
 function mix(x: bigint): bigint {
   let z = (x + 0x9e3779b97f4a7c15n) & mask;
   z = ((z ^ (z >> 30n)) * 0xbf58476d1ce4e5b9n) & mask;

@@ -21,7 +21,9 @@ namespace {
 std::vector<Thread> threads;
 std::vector<Thread*> ready;
 void* mainStack = nullptr;
-const std::function<void()>* kernelBody = nullptr;
+const void* kernelCall = nullptr;
+size_t kernelCallBytes = 0;
+void (*kernelInvoke)(const void*) = nullptr;
 unsigned alive = 0;
 std::string faultText;
 std::vector<unsigned char> sharedMemory;
@@ -54,7 +56,7 @@ void next(void** save) {
 void releaseBlockIfComplete();
 
 void entry() {
-  (*kernelBody)();
+  kernelInvoke(kernelCall);
   Thread* t = currentThread;
   for (const AsyncCopy& c : t->copies)
     if (!c.done) fault("exits with an asynchronous copy to shared memory that it never waited for");
@@ -142,7 +144,17 @@ void fault(const std::string& rule) {
   std::abort();  // the stacks of a failed block are never resumed
 }
 
-void runGrid(const char* kernel, int device, Dim3 grid, Dim3 block, size_t sharedBytes, const std::function<void()>& body) {
+void faultAt(const char* site, const char* rule) { fault(std::string(rule) + " (" + site + ")"); }
+
+bool ownedBySimulator(const void* p) {
+  const char* c = static_cast<const char*>(p);
+  const char* first = reinterpret_cast<const char*>(threads.data());
+  const char* call = static_cast<const char*>(kernelCall);
+  return (c >= first && c < first + threads.size() * sizeof(Thread)) || (c >= call && c < call + kernelCallBytes);
+}
+
+void runGrid(const char* kernel, int device, Dim3 grid, Dim3 block, size_t sharedBytes, const void* call, size_t callBytes,
+             void (*invoke)(const void*)) {
   static uint32_t launches = 0;
   const std::string name = std::string("kernel ") + kernel + " on sim:" + std::to_string(device) + ": ";
   const unsigned count = block.count();
@@ -174,7 +186,9 @@ void runGrid(const char* kernel, int device, Dim3 grid, Dim3 block, size_t share
   currentDevice = device;
   currentLaunch = ++launches;
   randomState = options().seed * 0x9E3779B97F4A7C15ull + launches;
-  kernelBody = &body;
+  kernelCall = call;
+  kernelCallBytes = callBytes;
+  kernelInvoke = invoke;
   faultText.clear();
   shadowBeginTask(kernel);
 

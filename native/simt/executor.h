@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -32,8 +31,12 @@ struct KernelFault : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Runs body() once for each thread of the grid. Throws KernelFault.
-void runGrid(const char* kernel, int device, Dim3 grid, Dim3 block, size_t sharedBytes, const std::function<void()>& body);
+// Runs invoke(call) once for each thread of the grid. Throws KernelFault.
+void runGrid(const char* kernel, int device, Dim3 grid, Dim3 block, size_t sharedBytes, const void* call, size_t callBytes,
+             void (*invoke)(const void*));
+
+// Whether `p` is the simulator's own: a thread's index, the kernel's arguments.
+bool ownedBySimulator(const void* p);
 
 // --- what a running kernel sees -------------------------------------------------------------------------------------------------
 
@@ -88,6 +91,8 @@ void asyncWait(unsigned pendingGroups);
 
 // Ends the kernel with a KernelFault; called on a fiber, never returns.
 [[noreturn]] void fault(const std::string& rule);
+// For inline functions of kernels, which must not instantiate std::string: the linker might keep their instrumented copies for all.
+[[noreturn]] void faultAt(const char* site, const char* rule);
 
 uint64_t random();
 

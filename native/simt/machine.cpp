@@ -44,6 +44,7 @@ Stream* Machine::createStream(int device) {
 void Machine::push(Stream* stream, Task task) {
   std::lock_guard<std::mutex> lock(mutex_);
   task.submitted = ++submissions_;
+  task.knownToHost = host_;
   ++stream->pushed;
   if (task.mark) {
     task.mark->stream = stream;
@@ -124,6 +125,7 @@ void Machine::execute(Stream* stream) {
     std::lock_guard<std::mutex> lock(mutex_);
     task = std::move(stream->queue.front());
     stream->queue.pop_front();
+    merge(stream->clock, task.knownToHost);
     if (task.wait) merge(stream->clock, task.wait->clock);
     if (stream->clock.size() < streams_.size()) stream->clock.resize(streams_.size());
     stream->clock[static_cast<size_t>(stream->id)] = stream->done + 1;
@@ -148,6 +150,7 @@ void Machine::execute(Stream* stream) {
     task.mark->reached = true;
     task.mark->clock = stream->clock;
   }
+  if (task.host) merge(host_, stream->clock);
   if (!fault.empty() && faults_[stream->device].empty()) faults_[stream->device] = fault;
   progress_.notify_all();
 }
@@ -157,12 +160,14 @@ void Machine::waitForStream(Stream* stream) {
   const uint64_t target = stream->pushed;
   demand(stream, target);
   progress_.wait(lock, [&] { return stream->done >= target; });
+  merge(host_, stream->clock);
 }
 
 void Machine::waitForMark(const std::shared_ptr<Mark>& mark) {
   std::unique_lock<std::mutex> lock(mutex_);
   demand(mark->stream, mark->position);
   progress_.wait(lock, [&] { return mark->reached; });
+  merge(host_, mark->clock);
 }
 
 void Machine::waitForDevice(int device) {
@@ -177,7 +182,10 @@ void Machine::waitForDevice(int device) {
 
 bool Machine::reached(const std::shared_ptr<Mark>& mark) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (!mark->reached) demand(mark->stream, mark->position);
+  if (mark->reached)
+    merge(host_, mark->clock);
+  else
+    demand(mark->stream, mark->position);
   return mark->reached;
 }
 

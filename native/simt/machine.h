@@ -31,6 +31,7 @@ struct Task {
   std::shared_ptr<Mark> mark;  // recorded here
   std::shared_ptr<Mark> wait;  // goes on only once this is reached
   uint64_t submitted = 0;
+  Clock knownToHost;  // what the host had waited for when it submitted this
   bool host = false;  // a host function: by itself a reason to run
   const char* name = "copy";
 };
@@ -74,6 +75,7 @@ class Machine {
   std::condition_variable work_, progress_;
   std::vector<std::unique_ptr<Stream>> streams_;
   std::string faults_[kMaxDevices];
+  Clock host_;  // what the host has waited for
   uint64_t submissions_ = 0, demands_ = 0, random_ = 1;
 };
 

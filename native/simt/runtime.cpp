@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "simt/machine.h"
 #include "simt/runtime_api.h"
@@ -95,15 +96,17 @@ RuntimeOptions& runtimeOptions() {
   return o;
 }
 
-void launchKernel(const char* name, Stream* stream, Dim3 grid, Dim3 block, size_t sharedBytes, std::function<void()> body) {
+void launchKernel(const char* name, Stream* stream, Dim3 grid, Dim3 block, size_t sharedBytes, const void* call, size_t callBytes,
+                  void (*invoke)(const void*)) {
   Task task;
   task.name = name;
   const int device = stream->device;
-  task.run = [=, body = std::move(body)] {
+  const char* bytes = static_cast<const char*>(call);
+  task.run = [=, call = std::vector<char>(bytes, bytes + callBytes)] {
     isolate(device);
     trespassed = -1;
     try {
-      runGrid(name, device, grid, block, sharedBytes, body);
+      runGrid(name, device, grid, block, sharedBytes, call.data(), call.size(), invoke);
     } catch (...) {
       isolate(-1);
       throw;

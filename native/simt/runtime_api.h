@@ -31,7 +31,9 @@ RuntimeOptions& runtimeOptions();
 struct Stream;
 struct Event;
 
-void launchKernel(const char* name, Stream* stream, Dim3 grid, Dim3 block, size_t sharedBytes, std::function<void()> body);
+// `call`: the kernel and its arguments, copied as bytes; `invoke` runs it for one thread.
+void launchKernel(const char* name, Stream* stream, Dim3 grid, Dim3 block, size_t sharedBytes, const void* call, size_t callBytes,
+                  void (*invoke)(const void*));
 
 // Memory that the project's allocator hands out and takes back is told to the shadow log in stream order, so that an access outside a
 // tensor is found even inside memory that cudaMalloc gave.

@@ -164,6 +164,7 @@ void access(const void* pointer, size_t bytes, bool write, bool atomic = false) 
   if (p >= shared && p < shared + currentBlock.sharedBytes + 256) return accessShared(p, bytes, write, atomic);
   const int device = deviceOf(p);
   if (device >= 0) return accessDevice(device, p, bytes, write, atomic);
+  if (ownedBySimulator(p)) return;
   if (write || !inProgram(p)) fault(std::string(write ? "writes" : "reads") + " host memory, which no GPU could reach");
 }
 

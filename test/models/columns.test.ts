@@ -21,7 +21,13 @@ async function step(net: ColumnNet, x: Tensor, labels: readonly number[], seed: 
   return { logits: await logits.data(), loss: await loss.item(), gradients };
 }
 
-async function compare(columns: ColumnNet, grouped: ColumnNet, x: Tensor, labels: readonly number[], tolerance: number) {
+async function compare(
+  columns: ColumnNet,
+  grouped: ColumnNet,
+  x: Tensor,
+  labels: readonly number[],
+  tolerance: number,
+) {
   using here = ops.copyTo(x, columns.devices[0]!) as Tensor;
   const one = await step(grouped, x, labels, 5);
   const two = await step(columns, here, labels, 5);
@@ -64,12 +70,16 @@ describe.each(PRESETS)('small net, preset %s', (preset) => {
 });
 
 // The whole network in both forms at once: 61 million parameters twice, and their gradients.
-test.each(PRESETS)('AlexNet, preset %s: columns on cpu:0,cpu:1 equal the grouped form on cpu:0', async (preset) => {
-  using grouped = models.alexnet({ preset, seed: 3, classes: 10, devices: ['cpu:0'] }) as ColumnNet;
-  using columns = models.alexnet({ preset, seed: 3, classes: 10, devices: ['cpu:0', 'cpu:1'] }) as ColumnNet;
-  using x = uniform([2, 3, 227, 227], { low: -100, high: 100, seed: 2 }) as Tensor;
-  await compare(columns, grouped, x, [1, 8], 1e-5);
-}, 180_000);
+test.each(PRESETS)(
+  'AlexNet, preset %s: columns on cpu:0,cpu:1 equal the grouped form on cpu:0',
+  async (preset) => {
+    using grouped = models.alexnet({ preset, seed: 3, classes: 10, devices: ['cpu:0'] }) as ColumnNet;
+    using columns = models.alexnet({ preset, seed: 3, classes: 10, devices: ['cpu:0', 'cpu:1'] }) as ColumnNet;
+    using x = uniform([2, 3, 227, 227], { low: -100, high: 100, seed: 2 }) as Tensor;
+    await compare(columns, grouped, x, [1, 8], 1e-5);
+  },
+  180_000,
+);
 
 test('mergeColumns and splitColumns undo each other, and load takes what they give', async () => {
   using net = models.alexnetSmall({ devices: cpus.slice(0, 2), seed: 1 });
@@ -92,11 +102,15 @@ test('errors name what is wrong', () => {
   expect(() => models.mergeColumns({ 'conv1a.weight': net.params['conv1.weight']! })).toThrow(
     "mergeColumns: 'conv1a.weight' has no counterpart 'conv1b.weight'",
   );
-  expect(() => models.splitColumns(net.params, [device('cpu:0')])).toThrow('splitColumns: devices must be two devices, got 1');
+  expect(() => models.splitColumns(net.params, [device('cpu:0')])).toThrow(
+    'splitColumns: devices must be two devices, got 1',
+  );
   using x = uniform([1, 1, 27, 27], { seed: 1 });
   expect(() => net.forward(x as never)).toThrow('alexnetSmall: input must be N×1×28×28, got [1,1,27,27]');
   expect(() => models.alexnet({ devices: ['cpu:0', 'cpu:1', 'cpu:0'] })).toThrow('alexnet: devices must be one device');
   expect(() => models.alexnet({ devices: ['cpu:9'] })).toThrow("there is no 'cpu:9'");
-  expect(() => models.alexnet({ preset: 'papre' as never })).toThrow("preset must be 'paper' or 'layers-145', got 'papre'");
+  expect(() => models.alexnet({ preset: 'papre' as never })).toThrow(
+    "preset must be 'paper' or 'layers-145', got 'papre'",
+  );
   expect(() => models.alexnet({ clases: 10 } as never)).toThrow('clases');
 });

@@ -1,8 +1,7 @@
-import { models, type Tensor, uniform } from '../../lib';
-import { alexnetSpec } from '../../lib/models/spec';
-import { geometry } from '../../lib/models/geometry';
+import { device, models, type Tensor, uniform } from '../../lib';
 import { describe as describeLayers, formatRows } from '../../lib/models/describe';
-import { device } from '../../lib';
+import { geometry } from '../../lib/models/geometry';
+import { alexnetSpec } from '../../lib/models/spec';
 
 const spec = (options = {}) =>
   alexnetSpec({ classes: 1000, preset: 'paper', conv6: false, norm: true, pooling: 'overlapping', ...options });
@@ -15,7 +14,16 @@ test('the table of the text', () => {
   expect(total(rows, 'parameters')).toBe(60_965_224);
   expect(total(rows, 'flops')).toBe(2 * 724_406_816);
   const layer = (name: string) => rows.filter((r) => r.layer.startsWith(name));
-  const perLayer = { conv1: 34_944, conv2: 307_456, conv3: 885_120, conv4: 663_936, conv5: 442_624, fc6: 37_752_832, fc7: 16_781_312, fc8: 4_097_000 };
+  const perLayer = {
+    conv1: 34_944,
+    conv2: 307_456,
+    conv3: 885_120,
+    conv4: 663_936,
+    conv5: 442_624,
+    fc6: 37_752_832,
+    fc7: 16_781_312,
+    fc8: 4_097_000,
+  };
   for (const [name, parameters] of Object.entries(perLayer)) expect(total(layer(name), 'parameters')).toBe(parameters);
   expect(layer('conv1').map((r) => [r.layer, r.device, r.shape])).toEqual([
     ['conv1a', 'cpu:0', [48, 55, 55]],
@@ -55,7 +63,9 @@ test('features are the hidden layer that the output layer reads', async () => {
   expect(features.shape).toEqual([3, 512]);
   const f = await features.data();
   const w = await (net.params['fc8.weight'] as Tensor).data();
-  const first = Array.from({ length: 10 }, (_, k) => f.slice(0, 512).reduce((sum, v, i) => sum + v * w[k * 512 + i]!, 0));
+  const first = Array.from({ length: 10 }, (_, k) =>
+    f.slice(0, 512).reduce((sum, v, i) => sum + v * w[k * 512 + i]!, 0),
+  );
   const actual = await logits.data();
   first.forEach((v, k) => {
     expect(actual[k]).toBeCloseTo(v, 4);

@@ -1,0 +1,129 @@
+// Kernels with a fault to plant: each is the right one where `fault` is false. test/simt/faults.cpp runs them.
+#include "cuda/launch.cuh"
+#include "simt/faults.h"
+
+namespace {
+
+__global__ void reverse(const float* x, float* y, bool fault) {
+  CONVTAPE_SHARED(float, tile);
+  const unsigned t = threadIdx.x;
+  tile[t] = x[t];
+  if (!fault) __syncthreads();  // missing barrier
+  y[t] = tile[blockDim.x - 1 - t];
+}
+
+__global__ void trailing(const float* x, float* y, bool fault) {
+  CONVTAPE_SHARED(float, tile);
+  const unsigned t = threadIdx.x;
+  float sum = 0;
+  for (int round = 0; round < 2; ++round) {
+    tile[t] = x[t] + static_cast<float>(round);
+    __syncthreads();
+    sum += tile[blockDim.x - 1 - t];
+    if (!fault) __syncthreads();  // missing trailing barrier
+  }
+  y[t] = sum;
+}
+
+__global__ void divergent(const float* x, float* y, bool fault) {
+  CONVTAPE_SHARED(float, tile);
+  const unsigned t = threadIdx.x;
+  tile[t] = x[t];
+  if (fault && t < 16) {
+    __syncthreads();
+  } else {
+    __syncthreads();
+  }
+  y[t] = tile[blockDim.x - 1 - t];
+}
+
+__global__ void earlyExit(const float* x, float* y, bool fault) {
+  CONVTAPE_SHARED(float, tile);
+  const unsigned t = threadIdx.x;
+  if (fault && t == 3) return;
+  tile[t] = x[t];
+  __syncthreads();
+  y[t] = tile[blockDim.x - 1 - t];
+}
+
+__global__ void laneExit(const float* x, float* y, bool fault) {
+  const unsigned t = threadIdx.x;
+  if (fault && t % 32 == 5) return;
+  y[t] = __shfl_xor_sync(0xffffffffu, x[t], 31);
+}
+
+__global__ void foreignMask(const float* x, float* y, bool fault) {
+  const unsigned t = threadIdx.x;
+  y[t] = t % 32 < 16 ? __shfl_xor_sync(fault ? 0xffff0000u : 0x0000ffffu, x[t], 1) : x[t];
+}
+
+__global__ void outOfBounds(const float* x, float* y, bool fault) {
+  const unsigned t = threadIdx.x;
+  y[t] = x[fault && t == 7 ? blockDim.x : t];
+}
+
+__global__ void outOfBoundsWrite(const float* x, float* y, bool fault) {
+  const unsigned t = threadIdx.x;
+  y[fault && t == 7 ? 2 * blockDim.x : t] = x[t];
+}
+
+__global__ void sharedOverrun(const float* x, float* y, bool fault) {
+  CONVTAPE_SHARED(float, tile);
+  const unsigned t = threadIdx.x;
+  tile[fault && t == 9 ? blockDim.x : t] = x[t];
+  __syncthreads();
+  y[t] = tile[fault && t == 9 ? 0 : t];
+}
+
+__global__ void uninitialisedShared(const float* x, float* y, bool fault) {
+  CONVTAPE_SHARED(float, tile);
+  const unsigned t = threadIdx.x;
+  if (!(fault && t == 0)) tile[t] = x[t];
+  __syncthreads();
+  y[t] = tile[blockDim.x - 1 - t];
+}
+
+__global__ void betweenBlocks(const float* x, float* y, bool fault) {
+  const unsigned t = threadIdx.x;
+  y[fault ? t : t + blockIdx.x * blockDim.x] = x[t];
+}
+
+__global__ void asynchronous(const float* x, float* y, int fault) {
+  CONVTAPE_SHARED(float, tile);
+  const unsigned t = threadIdx.x;
+  float sum = 0;
+  for (int round = 0; round < 2; ++round) {
+    simt::asyncCopy(&tile[t], &x[t], 4, 4);
+    simt::asyncCommit();
+    if (fault != 1) simt::asyncWait(0);  // missing wait
+    __syncthreads();
+    sum += tile[blockDim.x - 1 - t];
+    if (fault != 2) __syncthreads();  // missing trailing barrier
+  }
+  y[t] = sum;
+}
+
+__global__ void scale(const float* x, float* y, float factor) { y[threadIdx.x] = x[threadIdx.x] * factor; }
+
+}  // namespace
+
+#define LAUNCHER(kernel)                                                                                                                \
+  void kernel##Launch(cudaStream_t stream, const float* x, float* y, int fault, unsigned blocks) {                                      \
+    convtape::CONVTAPE_GPU::launchKernel(#kernel, kernel, dim3(blocks), dim3(kThreads), kThreads * sizeof(float), stream, x, y, fault); \
+  }
+LAUNCHER(reverse)
+LAUNCHER(trailing)
+LAUNCHER(divergent)
+LAUNCHER(earlyExit)
+LAUNCHER(laneExit)
+LAUNCHER(foreignMask)
+LAUNCHER(outOfBounds)
+LAUNCHER(outOfBoundsWrite)
+LAUNCHER(sharedOverrun)
+LAUNCHER(uninitialisedShared)
+LAUNCHER(betweenBlocks)
+LAUNCHER(asynchronous)
+
+void scaleLaunch(const char* name, cudaStream_t stream, const float* x, float* y) {
+  convtape::CONVTAPE_GPU::launchKernel(name, scale, dim3(1), dim3(kThreads), 0, stream, x, y, 2.0f);
+}
