@@ -108,6 +108,7 @@ T shuffle(const char* site, Shuffle kind, uint32_t mask, T value, int argument, 
       break;
   }
   if (source < segment || source >= segment + width) source = lane;
+  if (!(mask >> lane & 1)) faultAt(site, "the mask does not hold its own lane");
   if (!(mask >> source & 1)) faultAt(site, "a shuffle reads a lane that its mask does not hold");
   t->deposit[1] = static_cast<uint64_t>(source);
   warpCollective(
