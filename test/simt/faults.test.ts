@@ -1,0 +1,32 @@
+// The simulator finds every fault it claims to find, whatever the order of threads, copies and streams.
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+
+const build = join(__dirname, '../../build');
+
+beforeAll(() => {
+  execFileSync('cmake', ['--build', build, '--target', 'simt_faults'], { stdio: 'pipe' });
+}, 300_000);
+
+const policies = ['eager', 'lazy', 'random'];
+const runs = policies.flatMap((copies) => policies.map((streams) => [copies, streams] as const));
+
+test.each(runs)(
+  'copies %s, streams %s, ten seeds: each planted fault is named, and nothing else is',
+  (copies, streams) => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const output = execFileSync(join(build, 'simt_faults'), {
+        encoding: 'utf8',
+        timeout: 60_000,
+        env: {
+          ...process.env,
+          CONVTAPE_SIM: '2',
+          CONVTAPE_SIM_SEED: String(seed),
+          CONVTAPE_SIM_COPIES: copies,
+          CONVTAPE_SIM_STREAMS: streams,
+        },
+      });
+      expect(output.trim().split('\n').at(-1)).toMatch(/^3\d passed, 0 failed$/);
+    }
+  },
+);
