@@ -72,7 +72,8 @@ const KernelTable& kernels() {
   return table;
 }
 
-CpuDevice::CpuDevice(int index, size_t memoryLimit) : Device(DeviceKind::Cpu, index), arena_(name(), memoryLimit), context_(*this) {
+CpuDevice::CpuDevice(int index, size_t memoryLimit)
+    : Device(DeviceKind::Cpu, index), arena_(name(), memoryLimit), staging_(name(), memoryLimit), context_(*this) {
   // Lives as long as the process: the device is never destroyed.
   std::thread([this] { loop(); }).detach();
 }
@@ -145,10 +146,9 @@ void CpuDevice::write(const std::shared_ptr<Storage>& to, const void* from) {
     return;
   }
   const size_t bytes = to->bytes();
-  void* staging = arena_.allocate(bytes, false);  // no tensor, and gone whenever the stream gets to it
+  void* staging = staging_.allocate(bytes);
   std::memcpy(staging, from, bytes);
-  // Released when the closure has run, so later work cannot be handed the block before.
-  std::shared_ptr<void> held(staging, [this](void* p) { arena_.reclaim(p); });
+  std::shared_ptr<void> held(staging, [this](void* p) { staging_.release(p); });
   submit([to = to->data, status = to->status, held, bytes] {
     std::memcpy(to, held.get(), bytes);
     status->set(nullptr);
@@ -208,7 +208,7 @@ void CpuDevice::release(void* data, size_t) noexcept {
 
 MemoryStats CpuDevice::memory() const {
   MemoryStats stats = arena_.stats();
-  stats.reserved += context_.scratchBytes();
+  stats.reserved += context_.scratchBytes() + staging_.stats().reserved;
   return stats;
 }
 

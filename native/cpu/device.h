@@ -48,6 +48,9 @@ class CpuDevice : public Device {
   void runLaunch(Launch& work);
 
   Arena arena_;
+  // Host values on their way to a busy device. Not from arena_: what is free there in the order of calls may still be in use by queued
+  // work, and staging is written at once.
+  Arena staging_;
   Context context_;
   std::mutex mutex_;
   std::condition_variable ready_;
