@@ -6,6 +6,7 @@ export * as data from './data';
 export * as models from './models';
 export type { DType } from './native/addon';
 export * as ops from './ops';
+export * as optim from './optim';
 export type { Pair, Shape } from './shape/shape';
 export { arange, full, ones, randn, tensor, uniform, zeros } from './tensor/create';
 export { Device, device, devices, numThreads } from './tensor/device';
