@@ -131,29 +131,31 @@ bool Arena::canReserve(size_t bytes) const {
   return room(bytes);
 }
 
-void* Arena::take(Heap& heap, size_t size, size_t bytes, bool counted) {
+void* Arena::take(Heap& heap, size_t size, size_t bytes) {
   auto fit = heap.freeBySize.lower_bound({size, 0});
   if (fit == heap.freeBySize.end()) return nullptr;
   const size_t offset = fit->second, whole = fit->first;
   eraseFree(heap, heap.freeByOffset.find(offset));
   if (whole > size) insertFree(heap, offset + size, whole - size);
   heap.used.emplace(offset, size);
-  if (counted) stats_.allocated += size;
+  stats_.allocated += size;
   stats_.peak = std::max(stats_.peak, stats_.allocated);
   markUsable(heap.base + offset, bytes);
   return heap.base + offset;
 }
 
-void* Arena::allocate(size_t bytes, bool counted) {
+void* Arena::tryAllocate(size_t bytes) {
+  if (bytes >= (size_t{1} << 53)) return nullptr;
   std::lock_guard<std::mutex> lock(mutex_);
-  if (bytes < (size_t{1} << 53)) {
-    const size_t size = roundUp(std::max<size_t>(bytes, 1), kAlign);
-    Heap& heap = size < kSmallLimit ? small_ : large_;
-    if (void* p = take(heap, size, bytes, counted)) return p;
-    if (heap.base && grow(heap, size)) return take(heap, size, bytes, counted);
-    // What the other heap caches may be what is missing.
-    if (trimHeap(small_) + trimHeap(large_) > 0 && heap.base && grow(heap, size)) return take(heap, size, bytes, counted);
-  }
+  const size_t size = roundUp(std::max<size_t>(bytes, 1), kAlign);
+  Heap& heap = size < kSmallLimit ? small_ : large_;
+  if (void* p = take(heap, size, bytes)) return p;
+  return heap.base && grow(heap, size) ? take(heap, size, bytes) : nullptr;
+}
+
+void* Arena::allocate(size_t bytes) {
+  if (void* p = tryAllocate(bytes)) return p;
+  std::lock_guard<std::mutex> lock(mutex_);
   const double mb = 1.0 / (1 << 20);
   fail(ErrorKind::OutOfMemory, "", "out of memory on ", owner_, ": asked for ", static_cast<double>(bytes) * mb, " MB, ",
        static_cast<double>(stats_.allocated) * mb, " MB are allocated, ", static_cast<double>(stats_.reserved) * mb,

@@ -21,7 +21,8 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  void* allocate(size_t bytes, bool counted = true);  // throws OutOfMemory; `counted`: as part of stats().allocated
+  void* allocate(size_t bytes);     // throws OutOfMemory
+  void* tryAllocate(size_t bytes);  // null where there is no room
   void release(void* data) noexcept {
     retire(data);
     reclaim(data);
@@ -33,7 +34,8 @@ class Arena {
   bool canReserve(size_t bytes) const;
   MemoryStats stats() const;
   void resetPeak();
-  size_t trim();  // gives the pages of free blocks back to the system
+  // Gives the pages of free blocks back to the system; what they held is lost, so no queued work may still use them.
+  size_t trim();
 
  private:
   struct Heap {
@@ -44,7 +46,7 @@ class Arena {
     std::set<std::pair<size_t, size_t>> freeBySize;  // (size, offset)
     std::unordered_map<size_t, size_t> used;         // offset -> size
   };
-  void* take(Heap& heap, size_t size, size_t bytes, bool counted);
+  void* take(Heap& heap, size_t size, size_t bytes);
   Heap& heapOf(const char* p) { return p >= small_.base && p < small_.base + small_.capacity ? small_ : large_; }
   bool grow(Heap& heap, size_t size);
   bool room(size_t bytes) const;

@@ -146,7 +146,11 @@ void CpuDevice::write(const std::shared_ptr<Storage>& to, const void* from) {
     return;
   }
   const size_t bytes = to->bytes();
-  void* staging = staging_.allocate(bytes);
+  void* staging = staging_.tryAllocate(bytes);
+  if (!staging) {
+    releaseCached();
+    staging = staging_.allocate(bytes);
+  }
   std::memcpy(staging, from, bytes);
   std::shared_ptr<void> held(staging, [this](void* p) { staging_.release(p); });
   submit([to = to->data, status = to->status, held, bytes] {
@@ -194,6 +198,17 @@ void CpuDevice::onIdle(std::function<void(std::shared_ptr<const Error>)> done) {
 
 const char* CpuDevice::peerAccess(const Device& other) const {
   return &other == this ? "same" : other.kind == DeviceKind::Cpu ? "direct" : "staged";
+}
+
+void* CpuDevice::allocate(size_t bytes) {
+  if (void* p = arena_.tryAllocate(bytes)) return p;
+  releaseCached();  // what blocks of one size hold may be what another size lacks
+  return arena_.allocate(bytes);
+}
+
+size_t CpuDevice::releaseCached() {
+  record()->wait();  // queued work may still read what the caller has freed
+  return arena_.trim() + staging_.trim();
 }
 
 void CpuDevice::release(void* data, size_t) noexcept {

@@ -26,12 +26,12 @@ class CpuDevice : public Device {
   explicit CpuDevice(int index, size_t memoryLimit);
 
   std::string describe() const override;
-  void* allocate(size_t bytes) override { return arena_.allocate(bytes); }
+  void* allocate(size_t bytes) override;
   void release(void* data, size_t bytes) noexcept override;
   MemoryStats memory() const override;
   void resetPeak() override { arena_.resetPeak(); }
   bool canReserve(size_t bytes) const { return arena_.canReserve(bytes); }
-  size_t releaseCached() override { return arena_.trim(); }
+  size_t releaseCached() override;
 
   void launch(Launch&& work) override;
   void write(const std::shared_ptr<Storage>& to, const void* from) override;
