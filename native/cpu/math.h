@@ -39,8 +39,11 @@ static inline Vec exp(Vec x) {
   return scaleByPowerOf2(expReduced(r), __builtin_convertvector(n, VecI));
 }
 
-// 1/(1 + e^−x); 0 below −88.7.
-static inline Vec sigmoid(Vec x) { return 1.0f / (1.0f + exp(-x)); }
+// 1/(1 + e^−x), written so that e^… never overflows and small results keep their precision.
+static inline Vec sigmoid(Vec x) {
+  const Vec e = exp(x < 0.0f ? x : -x);
+  return (x < 0.0f ? e : splat(1.0f)) / (1.0f + e);
+}
 
 // Near 0 a polynomial of Cephes' tanhf, which keeps small values exact; elsewhere 1 − 2/(e^2|x| + 1), with x's sign.
 static inline Vec tanh(Vec x) {
