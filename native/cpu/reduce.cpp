@@ -56,6 +56,14 @@ struct Plan {
 
 template <class F>
 double addRow(const Plan& plan, const float* x, int64_t begin, int64_t end) {
+  if (end - begin < kPartials) {  // too few for partial results of their own
+    double sum = F::kStart;
+    const int64_t s = plan.reduced.innerStride(0);
+    forRows(plan.reduced, begin, end, [&](int64_t, const int64_t* at, int64_t n) {
+      for (int64_t i = 0; i < n; ++i) sum = F::join(sum, x[at[0] + i * s]);
+    });
+    return sum;
+  }
   double partials[kPartials];
   for (int l = 0; l < kPartials; ++l) partials[l] = F::kStart;
   const int64_t s = plan.reduced.innerStride(0);
