@@ -4,7 +4,7 @@ import type { DType } from '../native/addon';
 import type { Shape } from '../shape/shape';
 
 export const maxRank = 6;
-const maxElements = 2 ** 53;
+const tooMany = 2 ** 53; // not told apart from its neighbours
 
 /** A value in an error message: short, whatever it is. */
 export function show(value: unknown): string {
@@ -26,7 +26,7 @@ export function sizeOf(shape: Shape): number {
   return shape.reduce((a, b) => a * b, 1);
 }
 
-/** Refuses all but an array of at most six positive integers whose product is at most 2^53. */
+/** Refuses all but an array of at most six positive integers whose product is below 2^53. */
 export function checkShape(operator: string, shape: unknown, name = 'shape'): asserts shape is Shape {
   if (!Array.isArray(shape))
     throw new TypeError(`${operator}: ${name} must be an array of integers, got ${show(shape)}`);
@@ -37,11 +37,11 @@ export function checkShape(operator: string, shape: unknown, name = 'shape'): as
   for (let axis = 0; axis < shape.length; axis++) {
     const n = shape[axis];
     if (typeof n !== 'number') throw new TypeError(`${operator}: ${name}[${axis}] must be a number, got ${show(n)}`);
-    if (!Number.isSafeInteger(n) || n < 1)
+    if (!Number.isInteger(n) || n < 1)
       throw new RangeError(`${operator}: ${name} ${show(shape)} must hold positive integers, [${axis}] is ${n}`);
   }
-  if (sizeOf(shape as Shape) > maxElements)
-    throw new RangeError(`${operator}: ${name} ${show(shape)} has more than 2^53 elements`);
+  if (sizeOf(shape as Shape) >= tooMany)
+    throw new RangeError(`${operator}: ${name} ${show(shape)} has 2^53 elements or more`);
 }
 
 export function checkDType(operator: string, dtype: unknown): asserts dtype is DType {

@@ -52,7 +52,7 @@ export function valuesOf(data: unknown): Values {
 function flatten(data: readonly unknown[]): Values {
   const shape: number[] = [];
   for (let level: unknown = data; Array.isArray(level); level = level[0]) {
-    if (level.length === 0) throw new RangeError(`tensor: the array at ${path(shape.map(() => 0))} is empty`);
+    if (level.length === 0) throw new RangeError(`tensor: the array at ${first(shape.length)} is empty`);
     if (shape.push(level.length) > maxRank)
       throw new RangeError(`tensor: arrays are nested more than ${maxRank} deep, which is the largest rank`);
   }
