@@ -61,22 +61,19 @@ export class Decoder {
 
 async function decodeImage(sharp: SharpModule, file: Buffer, size: number): Promise<Uint8Array> {
   // failOn 'error': an image that is cut short fails, one with an odd colour profile does not
-  const { data, info } = await sharp(file, { failOn: 'error', autoOrient: true })
+  const data = await sharp(file, { failOn: 'error', autoOrient: true })
     .flatten({ background: '#ffffff' })
     .resize(size, size, { fit: 'cover', position: 'centre' })
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
-    .toBuffer({ resolveWithObject: true });
-  return toPlanes(data, info.channels, size * size);
+    .toBuffer();
+  return toPlanes(data, size * size);
 }
 
-/** Interleaved grey or colour pixels to red, green and blue planes. */
-function toPlanes(data: Uint8Array, channels: number, area: number): Uint8Array {
+/** Interleaved colours to red, green and blue planes. */
+function toPlanes(data: Uint8Array, area: number): Uint8Array {
   const out = new Uint8Array(3 * area);
-  const grey = channels < 3;
-  for (let c = 0; c < 3; c++) {
-    const first = grey ? 0 : c;
-    for (let i = 0, from = first, to = c * area; i < area; i++, from += channels) out[to++] = data[from]!;
-  }
+  for (let c = 0; c < 3; c++)
+    for (let i = 0, from = c, to = c * area; i < area; i++, from += 3) out[to++] = data[from]!;
   return out;
 }

@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { DataError, DataSpecError, meanImage, type Split } from '../../lib/data/dataset';
@@ -140,18 +140,35 @@ describe('pixels', () => {
       clear,
     );
     expect(new Set(await decode(clear))).toEqual(new Set([255]));
-    const grey = join(root, 'grey.png');
-    await sharp(Buffer.alloc(400, 77), { raw: { width: 20, height: 20, channels: 1 } })
-      .toColourspace('b-w')
-      .png()
-      .toFile(grey);
-    expect((await sharp(grey).metadata()).channels).toBe(1);
-    expect(new Set(await decode(grey))).toEqual(new Set([77]));
-    const deep = join(root, 'deep.png');
-    await sharp(red).toColourspace('rgb16').png().toFile(deep);
-    expect((await sharp(deep).metadata()).depth).toBe('ushort');
-    // 16 bits to 8 may round by one
-    for (const value of channel(await decode(deep), 0)) expect(Math.abs(value - 200)).toBeLessThanOrEqual(1);
+    // what files may hold: grey, grey with transparency, 16 bits, four inks, a palette
+    const raw = (values: number[], channels: 1 | 2 | 3) =>
+      sharp(Buffer.from(new Array(400).fill(values).flat()), { raw: { width: 20, height: 20, channels } });
+    const half = await raw([77], 1).joinChannel(Buffer.alloc(400, 128), {
+      raw: { width: 20, height: 20, channels: 1 },
+    });
+    const kinds = {
+      'grey.png': [raw([77], 1).toColourspace('b-w').png(), 'b-w uchar', [77, 77, 77]],
+      'grey.jpg': [raw([77], 1).toColourspace('b-w').jpeg(), 'b-w uchar', [77, 77, 77]],
+      'grey16.png': [raw([77], 1).toColourspace('grey16').png(), 'grey16 ushort', [77, 77, 77]],
+      'half.png': [half.toColourspace('b-w').png(), 'b-w uchar', [166, 166, 166]],
+      'deep.png': [raw([200, 10, 30], 3).toColourspace('rgb16').png(), 'rgb16 ushort', [200, 10, 30]],
+      'inks.jpg': [raw([51, 102, 153], 3).toColourspace('cmyk').jpeg({ quality: 100 }), 'cmyk uchar', [51, 102, 153]],
+      'palette.png': [raw([51, 102, 153], 3).png({ palette: true }), 'srgb uchar', [51, 102, 153]],
+      'palette.gif': [raw([51, 102, 153], 3).gif(), 'srgb uchar', [51, 102, 153]],
+      'photo.webp': [raw([51, 102, 153], 3).webp({ lossless: true }), 'srgb uchar', [51, 102, 153]],
+    } as const;
+    for (const [name, [image, kind, colour]] of Object.entries(kinds)) {
+      const file = join(root, name);
+      await image.toFile(file);
+      const { space, depth } = await sharp(file).metadata();
+      expect([name, `${space} ${depth}`]).toEqual([name, kind]);
+      const data = await decode(file);
+      expect(data.length).toBe(3 * size * size);
+      // rounding of 16 bits; four inks and back lose more
+      const most = name === 'inks.jpg' ? 20 : 1;
+      for (let c = 0; c < 3; c++)
+        for (const value of channel(data, c)) expect(Math.abs(value - colour[c]!)).toBeLessThanOrEqual(most);
+    }
   });
 
   test('the shorter side to size, then the central square', async () => {
@@ -263,11 +280,22 @@ describe('memory', () => {
 describe('corrupt images are skipped, counted and named', () => {
   test('each of them', async () => {
     const dir = await folder(range(20, (i) => `a/${i}.jpg`));
-    const whole = readFileSync(join(dir, 'a/3.jpg'));
+    // noise, so that most of the file is picture and not header
+    const noise = {
+      width: 64,
+      height: 64,
+      channels: 3 as const,
+      background: 'grey',
+      noise: { type: 'gaussian' as const, mean: 128, sigma: 50 },
+    };
+    const photo = await sharp({ create: noise }).jpeg().toBuffer();
+    const drawing = await sharp({ create: noise }).png().toBuffer();
+    drawing[Math.floor(drawing.length / 2)]! ^= 0xff;
     const spoil: Record<string, Buffer | string> = {
       'a/empty.png': '',
       'a/text.jpg': 'not an image',
-      'a/cut.jpg': whole.subarray(0, Math.floor(whole.length * 0.6)),
+      'a/cut.jpg': photo.subarray(0, Math.floor(photo.length * 0.6)),
+      'a/changed.png': drawing,
       'a/header.png': Buffer.from('89504e470d0a1a0a', 'hex'),
       'a/page.gif': '<html></html>',
     };
@@ -281,14 +309,14 @@ describe('corrupt images are skipped, counted and named', () => {
       expect(log.filter((line) => line.startsWith(`skipped ${join(dir, name)}: `))).toHaveLength(1);
       expect([...names(set.train), ...names(set.test)]).not.toContain(name);
     }
-    expect(log).toHaveLength(7);
+    expect(log).toHaveLength(8);
     expect(set.notices).toHaveLength(1);
     expect(set.notices[0]).toMatch(
-      /^folder: skipped 6 of 26 images that could not be decoded: a\/.+, a\/.+, a\/.+, …$/,
+      /^folder: skipped 7 of 27 images that could not be decoded: a\/.+, a\/.+, a\/.+, …$/,
     );
-    expect(log[6]).toBe(set.notices[0]);
-    expect(log.join('\n').split('\n')).toHaveLength(7);
-    expect(Math.max(...progress)).toBe(26);
+    expect(log[7]).toBe(set.notices[0]);
+    expect(log.join('\n').split('\n')).toHaveLength(8);
+    expect(Math.max(...progress)).toBe(27);
   });
 
   test('a class of which none is left is an error', async () => {

@@ -126,14 +126,15 @@ describe('Loader', () => {
     }
   });
 
-  test('what an image looks like depends on (seed, epoch, index), not on the batch size', async () => {
-    const views = async (batch: number) => {
+  test('what an image looks like depends on (seed, epoch, index), not on the batch size or the order', async () => {
+    const views = async (batch: number, shuffle = true) => {
       const out = new Map<number, number[]>();
-      for (const b of await all(new Loader(size, counted(12), { ...random, batch }), 2))
+      for (const b of await all(new Loader(size, counted(12), { ...random, batch, shuffle }), 2))
         for (let k = 0; k < b.count; k++) out.set(b.indices[k]!, b.images.slice(k * 18, (k + 1) * 18));
       return [...out.entries()].sort(([a], [b]) => a - b);
     };
     expect(await views(5)).toEqual(await views(2));
+    expect(await views(5)).toEqual(await views(5, false));
   });
 
   test('a random view is a window of the padded image, mirrored or not, minus mean, times scale; all windows occur', async () => {
@@ -218,6 +219,19 @@ describe('Loader', () => {
     );
     const [centre] = await all(new Loader(g, split, { batch: 1, size: 2 }));
     expect(centre!.images).toEqual([8, 9, 14, 15]);
+    // an odd pixel goes to the end: columns 1 and 2 of 0 … 4 for 2 of 5, rows 0 … 2 for 3 of 4
+    const [odd] = await all(
+      new Loader(
+        { ...g, width: 5 },
+        new MemorySplit(
+          'test',
+          Uint8Array.from({ length: 20 }, (_, i) => i),
+          [0],
+        ),
+        { batch: 1, size: [3, 2] },
+      ),
+    );
+    expect(odd!.images).toEqual([1, 2, 6, 7, 11, 12]);
     const [ten] = await all(new Loader(g, split, { batch: 1, size: 2, view: 'ten-crop' }));
     expect(ten!.views).toBe(10);
     expect(ten!.count).toBe(1);

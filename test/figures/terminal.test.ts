@@ -34,6 +34,13 @@ test('letters alone where there are no colours', () => {
   expect(text).not.toMatch(/\x1b/);
 });
 
+test('two blanks between the images of a row', () => {
+  const lines = drawPredictions([right, right], { classes, columns: 80 }).split('\n');
+  expect(lines[0]).toBe('       @@@@@@@         @@@@@@@');
+  expect(lines[7]).toBe('+ Ankle boot    + Ankle boot');
+  expect(lines[8]).toBe('  98.3 %          98.3 %');
+});
+
 test('grey is drawn by its brightness, colours by their luma', () => {
   const line = (rgb: number[]) =>
     drawPredictions([halves(rgb, 0, [1])], { classes, columns: 80 })

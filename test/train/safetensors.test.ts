@@ -156,6 +156,11 @@ describe('a file that is not sound is refused in one line that names it', () => 
       /'a' is F32 \[3\], 12 bytes, but its data_offsets \[0,8\] hold 8$/,
     ],
     [
+      'more bytes than the shape has',
+      file({ a: entry(0, 8, { shape: [1] }) }, 8),
+      /'a' is F32 \[1\], 4 bytes, but its data_offsets \[0,8\] hold 8$/,
+    ],
+    [
       'a shape that overflows',
       file({ a: entry(0, 0, { shape: [2 ** 40, 2 ** 40] }) }, 0),
       /but its data_offsets \[0,0\] hold 0$/,
