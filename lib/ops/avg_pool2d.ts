@@ -1,7 +1,8 @@
 import { apply, rule } from '../autograd/operator';
 import { launch } from '../native/addon';
 import type { WindowSizes } from '../native/kernels';
-import type { Shape } from '../shape/shape';
+import type { Pair, Shape } from '../shape/shape';
+import type { Pool2dCheck, Pool2dShape, StrideOr } from '../shape/window';
 import { empty, type Tensor } from '../tensor/tensor';
 import { type Pool2dOptions, poolSizes } from './pool2d';
 
@@ -21,6 +22,16 @@ export const avgPool2dRule = rule<WindowSizes>('avgPool2d', ({ attrs, inputShape
  * @throws TypeError or RangeError, with the shape, where x is not four-dimensional f32, an option is no positive integer (padding:
  *   no negative one), the padding exceeds half the kernel, or no window fits
  */
+export function avgPool2d<
+  X extends Shape,
+  const K extends Pair,
+  const S extends Pair | undefined = undefined,
+  const P extends Pair = 0,
+  const C extends boolean = false,
+>(
+  x: Tensor<X> & Pool2dCheck<'avgPool2d', X, K, StrideOr<K, S>, P, C>,
+  options: Pool2dOptions<K, S, P, C>,
+): Tensor<Pool2dShape<X, K, StrideOr<K, S>, P, C>>;
 export function avgPool2d(x: Tensor<Shape>, options: Pool2dOptions): Tensor<[number, number, number, number]> {
   const sizes = poolSizes('avgPool2d', x, options);
   return apply(avgPool2dRule, [x], sizes, (device) => {

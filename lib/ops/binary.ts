@@ -2,15 +2,10 @@
 import { type AnyTensor, apply, commonDevice, rule } from '../autograd/operator';
 import { launch } from '../native/addon';
 import type { BinaryFunction, BinaryPartial } from '../native/kernels';
-import type { BroadcastCheck, BroadcastShape } from '../shape/elementwise';
+import type { BroadcastCheck, BroadcastShape, Operand } from '../shape/elementwise';
 import type { Shape } from '../shape/shape';
 import { empty, type Tensor } from '../tensor/tensor';
 import { broadcastShape, broadcastStrides, sumTo } from './strides';
-
-/** A float tensor, or a number: a scalar on the other operand's device. */
-export type Operand = Tensor<any> | number;
-
-type ShapeOf<T> = T extends Tensor<infer S> ? S : [];
 
 // Broadcasting copies an element to several places, so its gradient is the sum of theirs (sumTo).
 //   add: da = dy              db = dy
@@ -73,8 +68,8 @@ function binary<N extends BinaryFunction>(name: N) {
   });
   const call = <A extends Operand, B extends Operand>(
     a: A,
-    b: B & BroadcastCheck<N, ShapeOf<A>, ShapeOf<B>>,
-  ): Tensor<BroadcastShape<ShapeOf<A>, ShapeOf<B>>> => {
+    b: B & BroadcastCheck<N, A, B>,
+  ): Tensor<BroadcastShape<A, B>> => {
     const like = [a, b].find((t) => typeof t !== 'number') as AnyTensor | undefined;
     if (like === undefined) throw new TypeError(`${name}: one operand must be a Tensor, got two numbers`);
     commonDevice(name, [like]);

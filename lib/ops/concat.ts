@@ -32,7 +32,7 @@ function copySlab(from: AnyTensor, to: AnyTensor, shape: Shape, fromOffset: numb
  * The tensors of `list` one after another along `axis`. Their other sizes and their element types must agree.
  * @throws RangeError where the shapes do not fit, naming two that do not.
  */
-export function concat<const L extends readonly Tensor<any, any>[], const A extends number>(
+export function concat<const L extends readonly Tensor<Shape, DType>[], const A extends number>(
   list: L & ConcatCheck<L, A>,
   axis: A,
 ): Tensor<ConcatShape<L, A>, L[number]['dtype']>;

@@ -2,7 +2,7 @@ import { apply, rule } from '../autograd/operator';
 import { launch } from '../native/addon';
 import type { ConvSizes } from '../native/kernels';
 import type { BiasCheck, Conv2dCheck, Conv2dShape } from '../shape/dense';
-import type { Pair, Rank4, Shape } from '../shape/shape';
+import type { Pair, Shape } from '../shape/shape';
 import { empty, type Tensor } from '../tensor/tensor';
 import {
   type Activation,
@@ -68,7 +68,7 @@ export function conv2d<
 >(
   x: Tensor<X>,
   weight: Tensor<W> & Conv2dCheck<X, W, S, P, G>,
-  bias: (Tensor<B> & BiasCheck<'conv2d', B, Rank4<W>[0], W>) | null,
+  bias: (Tensor<B> & BiasCheck<'conv2d', B, W[0], W>) | null,
   options?: Conv2dOptions<S, P, G>,
 ): Tensor<Conv2dShape<X, W, S, P>>;
 export function conv2d(

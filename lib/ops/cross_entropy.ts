@@ -2,6 +2,7 @@ import { apply, rule } from '../autograd/operator';
 import { recording } from '../autograd/tape';
 import { launch } from '../native/addon';
 import type { KernelParams } from '../native/kernels';
+import type { CrossEntropyCheck, CrossEntropyShape } from '../shape/reduce';
 import type { Shape } from '../shape/shape';
 import { checkOptions, show } from '../tensor/checks';
 import { empty, Tensor } from '../tensor/tensor';
@@ -37,11 +38,16 @@ export const crossEntropyRule = rule<KernelParams['crossEntropy']>('crossEntropy
  * @returns a scalar; N losses with `reduction: 'none'`
  * @throws TypeError or RangeError, with the shapes, where they do not fit
  */
-export function crossEntropy<R extends Reduction = 'mean'>(
+export function crossEntropy<X extends Shape, L extends Shape, const R extends Reduction = 'mean'>(
+  logits: Tensor<X>,
+  labels: Tensor<L, 'i32'> & CrossEntropyCheck<X, L>,
+  options?: CrossEntropyOptions<R>,
+): Tensor<CrossEntropyShape<X, R>>;
+export function crossEntropy(
   logits: Tensor<Shape>,
   labels: Tensor<Shape, 'i32'>,
-  options?: CrossEntropyOptions<R>,
-): Tensor<R extends 'none' ? [number] : []> {
+  options?: CrossEntropyOptions,
+): Tensor<Shape> {
   const name = 'crossEntropy';
   requireFloats(name, 'logits', logits);
   if (!(labels instanceof Tensor)) throw new TypeError(`${name}: labels must be a Tensor, got ${show(labels)}`);
@@ -59,7 +65,7 @@ export function crossEntropy<R extends Reduction = 'mean'>(
   let stats: Tensor<Shape> | undefined;
   try {
     return apply(crossEntropyRule, [logits, labels], params, (device, save) => {
-      const loss = empty((reduction === 'none' ? [rows] : []) as R extends 'none' ? [number] : [], device);
+      const loss = empty(reduction === 'none' ? [rows] : [], device);
       if (recording()) {
         stats = empty([rows, 2], device);
         save(logits, labels, stats);

@@ -1,7 +1,7 @@
 import { apply, rule } from '../autograd/operator';
 import { launch } from '../native/addon';
 import type { BiasCheck, LinearCheck, LinearShape } from '../shape/dense';
-import type { Rank2, Shape } from '../shape/shape';
+import type { Shape } from '../shape/shape';
 import { empty, type Tensor } from '../tensor/tensor';
 import {
   type Activation,
@@ -63,7 +63,7 @@ export const linearRule = rule<Attributes>('linear', ({ attrs, saved, needs }, d
 export function linear<X extends Shape, W extends Shape, B extends Shape>(
   x: Tensor<X>,
   weight: Tensor<W> & LinearCheck<X, W>,
-  bias: (Tensor<B> & BiasCheck<'linear', B, Rank2<W>[0], W>) | null,
+  bias: (Tensor<B> & BiasCheck<'linear', B, W[0], W>) | null,
   options?: LinearOptions,
 ): Tensor<LinearShape<X, W>>;
 export function linear(

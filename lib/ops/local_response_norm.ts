@@ -1,13 +1,14 @@
 import { apply, rule } from '../autograd/operator';
 import { launch } from '../native/addon';
 import type { KernelParams } from '../native/kernels';
+import type { MapsCheck } from '../shape/norm';
 import type { Shape } from '../shape/shape';
 import { checkOptions } from '../tensor/checks';
 import { empty, type Tensor } from '../tensor/tensor';
 import { requireFinite, requireInteger } from './arguments';
 import { requireFloats } from './dense';
 
-export interface LocalResponseNormOptions {
+export interface LocalResponseNormOptions<G extends number = number> {
   /** Maps in the window: ⌊size/2⌋ on each side of the map's own; default 5. */
   size?: number;
   /** Factor of the sum of squares, not divided by the size; default 1e-4. */
@@ -17,7 +18,7 @@ export interface LocalResponseNormOptions {
   /** Added to the sum; default 2. */
   k?: number;
   /** The maps are cut into this many groups, and a window does not cross from one to the next; default 1. */
-  groups?: number;
+  groups?: G;
 }
 
 // With s_i = k + α Σ_{j ∈ W(i)} x_j², y_i = x_i s_i^−β, and j ∈ W(i) exactly where i ∈ W(j):
@@ -48,7 +49,11 @@ export const localResponseNormRule = rule<KernelParams['localResponseNorm']>(
  * @throws TypeError or RangeError where x is not f32 with at least two axes, size or groups is no positive integer, groups does not
  *   divide the number of maps, or alpha, beta or k is not finite
  */
-export function localResponseNorm<S extends Shape>(x: Tensor<S>, options?: LocalResponseNormOptions): Tensor<S> {
+export function localResponseNorm<S extends Shape, const G extends number = 1>(
+  x: Tensor<S> & MapsCheck<'localResponseNorm', S, G>,
+  options?: LocalResponseNormOptions<G>,
+): Tensor<S>;
+export function localResponseNorm(x: Tensor<Shape>, options?: LocalResponseNormOptions): Tensor<Shape> {
   const name = 'localResponseNorm';
   requireFloats(name, 'x', x);
   if (x.rank < 2) throw new RangeError(`${name}: x must be N×C×…, got [${x.shape as Shape}]`);

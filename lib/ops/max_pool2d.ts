@@ -3,7 +3,8 @@ import { recording } from '../autograd/tape';
 import type { DType } from '../native/addon';
 import { launch } from '../native/addon';
 import type { WindowSizes } from '../native/kernels';
-import type { Shape } from '../shape/shape';
+import type { Pair, Shape } from '../shape/shape';
+import type { Pool2dCheck, Pool2dShape, StrideOr } from '../shape/window';
 import { empty, type Tensor } from '../tensor/tensor';
 import { type Pool2dOptions, poolSizes } from './pool2d';
 
@@ -28,6 +29,16 @@ export const maxPool2dRule = rule<WindowSizes>('maxPool2d', ({ attrs, saved, inp
  * @throws TypeError or RangeError, with the shape, where x is not four-dimensional f32, an option is no positive integer (padding:
  *   no negative one), the padding exceeds half the kernel, or no window fits
  */
+export function maxPool2d<
+  X extends Shape,
+  const K extends Pair,
+  const S extends Pair | undefined = undefined,
+  const P extends Pair = 0,
+  const C extends boolean = false,
+>(
+  x: Tensor<X> & Pool2dCheck<'maxPool2d', X, K, StrideOr<K, S>, P, C>,
+  options: Pool2dOptions<K, S, P, C>,
+): Tensor<Pool2dShape<X, K, StrideOr<K, S>, P, C>>;
 export function maxPool2d(x: Tensor<Shape>, options: Pool2dOptions): Tensor<[number, number, number, number]> {
   const sizes = poolSizes('maxPool2d', x, options);
   let index: Tensor<Shape, DType> | undefined;

@@ -5,15 +5,20 @@ import { checkBoolean, checkOptions } from '../tensor/checks';
 import { requirePair } from './arguments';
 import { requireFloats } from './dense';
 
-export interface Pool2dOptions {
+export interface Pool2dOptions<
+  K extends Pair = Pair,
+  S extends Pair | undefined = Pair | undefined,
+  P extends Pair = Pair,
+  C extends boolean = boolean,
+> {
   /** Rows and columns of the window. */
-  kernel: Pair;
+  kernel: K;
   /** Step of the window; default: the kernel, so that windows do not overlap. */
-  stride?: Pair;
+  stride?: S;
   /** Rows and columns of padding on each side, at most half the kernel; default 0. */
-  padding?: Pair;
+  padding?: P;
   /** Round the output's size up: the last window may hang over the edge, but starts inside the image or its padding. Default false. */
-  ceil?: boolean;
+  ceil?: C;
 }
 
 /** @throws TypeError or RangeError whose message starts with `operator` */

@@ -1,6 +1,7 @@
 import { apply, rule } from '../autograd/operator';
 import { launch } from '../native/addon';
 import type { KernelParams } from '../native/kernels';
+import type { AxisCheck } from '../shape/reduce';
 import type { Shape } from '../shape/shape';
 import { checkAxis } from '../tensor/checks';
 import { empty, type Tensor } from '../tensor/tensor';
@@ -8,15 +9,16 @@ import { requireFloats } from './dense';
 
 // softmax: with y = softmax(x), ∂y_i/∂x_j = y_i (δ_ij − y_j), so dx = y (dy − Σ dy y).
 // logSoftmax: with y = x − log Σ exp x, ∂y_i/∂x_j = δ_ij − exp y_j, so dx = dy − exp(y) Σ dy.
-function family(name: 'softmax' | 'logSoftmax') {
+function family<N extends 'softmax' | 'logSoftmax'>(name: N) {
   const softmaxRule = rule<KernelParams['softmax']>(name, ({ attrs, saved }, dy) => {
     const dx = empty(dy.shape, dy.device);
     launch('softmaxGrad', attrs, [dy.storage(name).native, saved[0]!.storage(name).native], [dx.storage(name).native]);
     return [dx];
   });
-  const call = <S extends Shape>(x: Tensor<S>, axis = -1): Tensor<S> => {
+  function call<S extends Shape, const A extends number = -1>(x: Tensor<S> & AxisCheck<N, S, A>, axis?: A): Tensor<S>;
+  function call(x: Tensor<Shape>, axis = -1): Tensor<Shape> {
     requireFloats(name, 'x', x);
-    const shape: Shape = x.shape;
+    const { shape } = x;
     const at = checkAxis(name, axis, shape);
     const size = (part: Shape) => part.reduce((a, b) => a * b, 1);
     const params = {
@@ -31,7 +33,7 @@ function family(name: 'softmax' | 'logSoftmax') {
       save(y);
       return y;
     });
-  };
+  }
   return { rule: softmaxRule, call };
 }
 

@@ -1,6 +1,7 @@
 import { apply, rule } from '../autograd/operator';
 import { launch } from '../native/addon';
 import type { KernelParams } from '../native/kernels';
+import type { ImagesCheck } from '../shape/norm';
 import type { Shape } from '../shape/shape';
 import { checkOptions } from '../tensor/checks';
 import { empty, type Tensor } from '../tensor/tensor';
@@ -43,7 +44,11 @@ export const spatialResponseNormRule = rule<KernelParams['spatialResponseNorm']>
  * @returns a tensor of x's shape
  * @throws TypeError or RangeError where x is not four-dimensional f32, size is no positive integer, or another option is not finite
  */
-export function spatialResponseNorm<S extends Shape>(x: Tensor<S>, options: SpatialResponseNormOptions): Tensor<S> {
+export function spatialResponseNorm<S extends Shape>(
+  x: Tensor<S> & ImagesCheck<'spatialResponseNorm', S>,
+  options: SpatialResponseNormOptions,
+): Tensor<S>;
+export function spatialResponseNorm(x: Tensor<Shape>, options: SpatialResponseNormOptions): Tensor<Shape> {
   const name = 'spatialResponseNorm';
   requireFloats(name, 'x', x);
   if (x.rank !== 4) throw new RangeError(`${name}: x must be N×C×H×W, got [${x.shape as Shape}]`);

@@ -3,10 +3,7 @@ import type { Divides, Multiply } from './digits';
 import type {
   HasAxis,
   Last,
-  Mutable,
   Pair,
-  Rank2,
-  Rank4,
   Ranked,
   Same,
   SameShape,
@@ -14,6 +11,8 @@ import type {
   ShapeError,
   Show,
   ShowNumber,
+  Sized,
+  WithLast,
 } from './shape';
 import type { OutputSizes, ShowPair, WindowFits } from './window';
 
@@ -25,12 +24,12 @@ export type BiasCheck<Operator extends string, B extends Shape, Outputs extends 
       : ShapeError<`${Operator}: bias ${Show<B>} must be [${ShowNumber<Outputs>}] for weight ${Show<W>}`>
     : ShapeError<`${Operator}: bias ${Show<B>} must be [${ShowNumber<Outputs>}] for weight ${Show<W>}`>;
 
-type Kernel<W extends Shape> = [Rank4<W>[2], Rank4<W>[3]];
+type Kernel<W extends Shape> = [W[2], W[3]];
 
 /** N×C×H×W and K×(C/groups)×R×S → N×K×H'×W' */
 export type Conv2dShape<X extends Shape, W extends Shape, S extends Pair, P extends Pair> = [
-  Rank4<X>[0],
-  Rank4<W>[0],
+  X[0],
+  W[0],
   ...OutputSizes<X, Kernel<W>, S, P>,
 ];
 
@@ -38,44 +37,36 @@ export type Conv2dCheck<X extends Shape, W extends Shape, S extends Pair, P exte
   Same<X['length'], 4>,
   Same<W['length'], 4>,
 ] extends [true, true]
-  ? Same<Rank4<X>[1], Multiply<Rank4<W>[1], G>> extends true
-    ? Divides<G, Rank4<W>[0]> extends true
+  ? Same<X[1], Multiply<W[1], G>> extends true
+    ? Divides<G, W[0]> extends true
       ? WindowFits<X, Kernel<W>, S, P> extends true
         ? unknown
         : ShapeError<`conv2d: the window of weight ${Show<W>} is larger than x ${Show<X>} with padding ${ShowPair<P>}`>
       : ShapeError<`conv2d: groups = ${G} does not divide the filters of weight ${Show<W>}; x is ${Show<X>}`>
-    : ShapeError<`conv2d: weight ${Show<W>} with groups = ${G} takes ${ShowNumber<Multiply<Rank4<W>[1], G>>} channels, x ${Show<X>} has ${ShowNumber<Rank4<X>[1]>}`>
+    : ShapeError<`conv2d: weight ${Show<W>} with groups = ${G} takes ${ShowNumber<Multiply<W[1], G>>} channels, x ${Show<X>} has ${ShowNumber<X[1]>}`>
   : ShapeError<`conv2d: x must be N×C×H×W and weight K×(C/groups)×R×S, got x ${Show<X>} and weight ${Show<W>}`>;
 
 /** …×I and O×I → …×O */
-export type LinearShape<X extends Shape, W extends Shape> = X extends readonly [...infer Leading extends Shape, number]
-  ? [...Leading, Rank2<W>[0]]
-  : number[];
+export type LinearShape<X extends Shape, W extends Shape> = WithLast<X, W[0]>;
 
 export type LinearCheck<X extends Shape, W extends Shape> =
   Same<W['length'], 2> extends true
     ? X extends readonly []
       ? ShapeError<`linear: x [] has no axis for the inputs of weight ${Show<W>}`>
-      : Same<Last<X>, Rank2<W>[1]> extends true
+      : Same<Last<X>, W[1]> extends true
         ? unknown
-        : ShapeError<`linear: weight ${Show<W>} takes ${ShowNumber<Rank2<W>[1]>} features, x ${Show<X>} has ${ShowNumber<Last<X>>}`>
+        : ShapeError<`linear: weight ${Show<W>} takes ${ShowNumber<W[1]>} features, x ${Show<X>} has ${ShowNumber<Last<X>>}`>
     : ShapeError<`linear: weight must be outputs×inputs, got ${Show<W>} for x ${Show<X>}`>;
 
 /** [rows, columns] of the last two axes, after the transposition if there is one. */
-type Matrix<S extends Shape, Transposed extends boolean> = S extends readonly [
-  ...Shape,
-  infer Rows extends number,
-  infer Columns extends number,
-]
-  ? [Transposed] extends [never]
-    ? [number, number]
-    : boolean extends Transposed
-      ? [number, number]
-      : [Transposed] extends [true]
-        ? [Columns, Rows]
-        : [Rows, Columns]
-  : [number, number];
-type Leading<S extends Shape> = S extends readonly [...infer L extends Shape, number, number] ? Mutable<L> : number[];
+type Matrix<S extends Shape, Transposed extends boolean> = boolean extends Transposed
+  ? [number, number]
+  : S extends readonly [...unknown[], infer Rows, infer Columns]
+    ? [Transposed] extends [true]
+      ? Sized<[Columns, Rows]>
+      : Sized<[Rows, Columns]>
+    : [number, number];
+type Leading<S extends Shape> = S extends readonly [...infer L, unknown, unknown] ? Sized<L> : number[];
 
 /** …×m×k and …×k×n → …×m×n */
 export type MatmulShape<A extends Shape, B extends Shape, TA extends boolean, TB extends boolean> = true extends

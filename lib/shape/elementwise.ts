@@ -1,40 +1,47 @@
 // Operators of two tensors, by NumPy's broadcasting: shapes are aligned at the last axis, and sizes must be equal or 1.
-import type { Ranked, Shape, ShapeError, Show } from './shape';
+import type { Tensor } from '../tensor/tensor';
+import type { AsShape, Equal, Ranked, Shape, ShapeError, Show } from './shape';
 
-// Equality is asked between records, for then the compiler answers for type parameters too: a function generic in S may add two Tensor<S>.
-type Equal<A, B> = { a: A; b: B } extends { a: B; b: A } ? true : false;
+/** A float tensor, or a number: a scalar on the other operand's device. */
+export type Operand = Tensor<any> | number;
+
+type ShapeOf<T> = T extends Tensor<infer S> ? S : [];
 
 /** The broadcast size of two; `never` where they do not fit. A size that is not known may turn out to be 1. */
-type Size<M extends number, N extends number> =
-  Equal<M, N> extends true ? M : M extends 1 ? N : N extends 1 ? M : M & N;
+type Size<M, N> = Equal<M, N> extends true ? M : M extends 1 ? N : N extends 1 ? M : M & N;
 
-type Align<A extends Shape, B extends Shape, Out extends number[] = []> = A extends readonly [
-  ...infer As extends Shape,
-  infer M extends number,
-]
-  ? B extends readonly [...infer Bs extends Shape, infer N extends number]
-    ? Size<M, N> extends infer S extends number
-      ? [S] extends [never]
-        ? 'misfit'
-        : Align<As, Bs, [S, ...Out]>
-      : never
+type Align<
+  A extends readonly unknown[],
+  B extends readonly unknown[],
+  Out extends unknown[] = [],
+> = A extends readonly [...infer As, infer M]
+  ? B extends readonly [...infer Bs, infer N]
+    ? [Size<M, N>] extends [never]
+      ? 'misfit'
+      : Align<As, Bs, [Size<M, N>, ...Out]>
     : [...A, ...Out]
   : [...B, ...Out];
 
-type Broadcast<A extends Shape, B extends Shape> = B extends readonly []
-  ? A
-  : A extends readonly []
-    ? B
-    : Equal<A, B> extends true
-      ? A
-      : [Ranked<A>, Ranked<B>] extends [true, true]
-        ? Align<A, B>
-        : number[];
+type Broadcast<A extends Shape, B extends Shape> = [Ranked<A>, Ranked<B>] extends [true, true] ? Align<A, B> : number[];
 
-export type BroadcastShape<A extends Shape, B extends Shape> =
-  Broadcast<A, B> extends infer S ? (S extends Shape ? S : number[]) : never;
+type ShapesShape<A extends Shape, B extends Shape> = Equal<A, B> extends true ? A : AsShape<Broadcast<A, B>>;
 
-export type BroadcastCheck<Operator extends string, A extends Shape, B extends Shape> =
-  Broadcast<A, B> extends 'misfit'
-    ? ShapeError<`${Operator}: shapes ${Show<A>} and ${Show<B>} do not broadcast together`>
-    : unknown;
+/** The shape of both together. A number takes the shape of what it meets. */
+export type BroadcastShape<A, B> = B extends number
+  ? ShapeOf<A>
+  : A extends number
+    ? ShapeOf<B>
+    : ShapesShape<ShapeOf<A>, ShapeOf<B>>;
+
+type ShapesCheck<Operator extends string, A extends Shape, B extends Shape> =
+  Equal<A, B> extends true
+    ? unknown
+    : Broadcast<A, B> extends 'misfit'
+      ? ShapeError<`${Operator}: shapes ${Show<A>} and ${Show<B>} do not broadcast together`>
+      : unknown;
+
+export type BroadcastCheck<Operator extends string, A, B> = B extends number
+  ? unknown
+  : A extends number
+    ? unknown
+    : ShapesCheck<Operator, ShapeOf<A>, ShapeOf<B>>;

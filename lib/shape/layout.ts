@@ -1,7 +1,9 @@
 // Operators that move values without changing them: reshape, flatten, transpose, concat, slice.
+import type { DType } from '../native/addon';
 import type { Tensor } from '../tensor/tensor';
 import type { Add, Divide, Divides, Multiply, Subtract } from './digits';
 import type {
+  AsShape,
   FromStart,
   HasAxis,
   Mutable,
@@ -12,15 +14,16 @@ import type {
   ShapeError,
   Show,
   ShowNumber,
+  Sized,
   Unknown,
 } from './shape';
 
 /** The number of elements. */
-export type Elements<S extends Shape, Product extends number = 1> = S extends readonly [
-  infer Size extends number,
-  ...infer Rest extends Shape,
+export type Elements<S extends readonly unknown[], Product extends number = 1> = S extends readonly [
+  infer Size,
+  ...infer Rest,
 ]
-  ? Elements<Rest, Multiply<Product, Size>>
+  ? Elements<Rest, Multiply<Product, Size & number>>
   : S extends readonly []
     ? Product
     : number;
@@ -33,12 +36,12 @@ type HasOpen<To extends Shape> = true extends { [Axis in keyof To]: To[Axis] ext
 /** The sizes without −1. */
 type Given<To extends Shape> = { [Axis in keyof To]: To[Axis] extends -1 ? 1 : To[Axis] };
 
+type Filled<To extends Shape, Rest extends number> = {
+  -readonly [Axis in keyof To]: To[Axis] extends -1 ? Rest : To[Axis];
+};
+
 export type ReshapeShape<S extends Shape, To extends Shape> =
-  HasOpen<To> extends true
-    ? Divide<Elements<S>, Elements<Given<To>>> extends infer Rest extends number
-      ? { -readonly [Axis in keyof To]: To[Axis] extends -1 ? Rest : To[Axis] }
-      : never
-    : Mutable<To>;
+  HasOpen<To> extends true ? Filled<To, Divide<Elements<S>, Elements<Given<To>>>> : Mutable<To>;
 
 export type ReshapeCheck<S extends Shape, To extends Shape> =
   HasOpen<To> extends true
@@ -51,18 +54,20 @@ export type ReshapeCheck<S extends Shape, To extends Shape> =
 
 // ---- flatten
 
-type Flatten<S extends Shape, Start extends number, Head extends number[] = []> = Head['length'] extends Start
+type Flatten<
+  S extends readonly unknown[],
+  Start extends number,
+  Head extends unknown[] = [],
+> = Head['length'] extends Start
   ? [...Head, Elements<S>]
-  : S extends readonly [infer Size extends number, ...infer Rest extends Shape]
+  : S extends readonly [infer Size, ...infer Rest]
     ? Flatten<Rest, Start, [...Head, Size]>
     : 'misfit';
 
 export type FlattenShape<S extends Shape, Start extends number> = number extends Start
   ? number[]
   : Ranked<S> extends true
-    ? Flatten<S, Start> extends infer Out extends number[]
-      ? Out
-      : number[]
+    ? AsShape<Flatten<S, Start>>
     : Start extends 1
       ? [number, number]
       : Start extends 0
@@ -79,13 +84,10 @@ export type FlattenCheck<S extends Shape, Start extends number> = number extends
 
 // ---- transpose
 
-type Reversed<S extends Shape, Out extends number[] = []> = S extends readonly [
-  infer Size extends number,
-  ...infer Rest extends Shape,
-]
+type Reversed<S extends readonly unknown[], Out extends unknown[] = []> = S extends readonly [infer Size, ...infer Rest]
   ? Reversed<Rest, [Size, ...Out]>
   : S extends readonly []
-    ? Out
+    ? Sized<Out>
     : number[];
 
 type Permuted<S extends Shape, A extends Shape> = {
@@ -123,7 +125,7 @@ export type TransposeCheck<S extends Shape, A extends Shape | undefined> = A ext
 
 // ---- concat
 
-type Tensors = readonly Tensor<any, any>[];
+type Tensors = readonly Tensor<Shape, DType>[];
 type ShapeOf<T> = T extends Tensor<infer S, any> ? S : Shape;
 
 /** S with another size at one axis. */
@@ -139,14 +141,14 @@ type ConcatAt<L extends Tensors, First extends Shape, Axis extends number> = num
   ? With<First, Axis, number>
   : With<First, Axis, SumAt<L, Axis>>;
 
-export type ConcatShape<L extends Tensors, A extends number> =
-  ShapeOf<L[0]> extends infer First extends Shape
-    ? Ranked<First> extends true
-      ? number extends A
-        ? Unknown<First>
-        : ConcatAt<L, First, FromStart<A, First> & number>
-      : number[]
-    : never;
+type ConcatTo<L extends Tensors, First extends Shape, A extends number> =
+  Ranked<First> extends true
+    ? number extends A
+      ? Unknown<First>
+      : ConcatAt<L, First, FromStart<A, First> & number>
+    : number[];
+
+export type ConcatShape<L extends Tensors, A extends number> = ConcatTo<L, L[0]['shape'], A>;
 
 type ConcatFits<First extends Shape, L, A extends number, Axis extends number> = L extends readonly [
   infer T,
@@ -157,13 +159,14 @@ type ConcatFits<First extends Shape, L, A extends number, Axis extends number> =
     : ShapeError<`concat: along axis ${A}, tensors ${Show<First>} and ${Show<ShapeOf<T>>} do not fit`>
   : unknown;
 
+type ConcatToCheck<L extends Tensors, First extends Shape, A extends number> =
+  HasAxis<First, A> extends true
+    ? ConcatFits<First, L, A, FromStart<A, First> & number>
+    : ShapeError<`concat: there is no axis ${A} in ${Show<First>}`>;
+
 export type ConcatCheck<L extends Tensors, A extends number> = number extends A
   ? unknown
-  : ShapeOf<L[0]> extends infer First extends Shape
-    ? HasAxis<First, A> extends true
-      ? ConcatFits<First, L, A, FromStart<A, First> & number>
-      : ShapeError<`concat: there is no axis ${A} in ${Show<First>}`>
-    : never;
+  : ConcatToCheck<L, L[0]['shape'], A>;
 
 // ---- slice
 
@@ -189,14 +192,12 @@ type Box<S extends Shape, A extends Shape, B extends Shape> = {
   -readonly [I in keyof S]: I extends keyof A & keyof B ? Cut<S[I], A[I] & number, B[I] & number> : 'misfit';
 };
 
+type Left<S extends Shape, A extends Shape, B extends Shape> = {
+  -readonly [I in keyof S]: Box<S, A, B>[I] extends infer Size ? (Size extends number ? Size : number) : never;
+};
+
 export type SliceShape<S extends Shape, A extends Shape, B extends Shape> =
-  Ranked<S> extends true
-    ? true extends Ranked<A> & Ranked<B>
-      ? Box<S, A, B> extends infer Out extends number[]
-        ? Out
-        : number[]
-      : Unknown<S>
-    : Unknown<A>;
+  Ranked<S> extends true ? (true extends Ranked<A> & Ranked<B> ? Left<S, A, B> : Unknown<S>) : Unknown<A>;
 
 export type SliceCheck<S extends Shape, A extends Shape, B extends Shape> = true extends Ranked<S> &
   Ranked<A> &

@@ -1,17 +1,19 @@
 // Operators that take axes away (sum, mean, max, argmax), shorten one (topK) or normalise over one (softmax); and the loss.
 import type { Subtract } from './digits';
 import type {
+  Equal,
   FromStart,
   HasAxis,
   Last,
-  Rank2,
   Ranked,
   Same,
   Shape,
   ShapeError,
   Show,
   ShowNumber,
+  Sized,
   Unknown,
+  WithLast,
 } from './shape';
 
 /** The axis or axes to reduce; all where not given. */
@@ -19,12 +21,12 @@ export type Axes = number | Shape | undefined;
 
 /** S without the axes `Gone`, counted from the start, or with size 1 there. */
 type Without<
-  S extends Shape,
+  S extends readonly unknown[],
   Gone,
   Keep extends boolean,
   Seen extends 0[] = [],
-  Out extends number[] = [],
-> = S extends readonly [infer Size extends number, ...infer Rest extends Shape]
+  Out extends unknown[] = [],
+> = S extends readonly [infer Size, ...infer Rest]
   ? Without<
       Rest,
       Gone,
@@ -32,10 +34,10 @@ type Without<
       [...Seen, 0],
       Seen['length'] extends Gone ? (Keep extends true ? [...Out, 1] : Out) : [...Out, Size]
     >
-  : Out;
+  : Sized<Out>;
 
 type Ones<S extends Shape> = { -readonly [Axis in keyof S]: 1 };
-type Rest<S extends Shape> = S extends readonly [number, ...infer R extends Shape] ? R : [];
+type Rest<S extends Shape> = S extends readonly [unknown, ...infer R] ? Sized<R> : [];
 
 /** S after a reduction over one axis that is not known. */
 type WithoutSome<S extends Shape, Keep extends boolean> = Unknown<Keep extends true ? S : Rest<S>>;
@@ -75,9 +77,7 @@ export type ReduceCheck<Operator extends string, S extends Shape, A extends Axes
     : unknown;
 
 /** …×n → …×k */
-export type TopKShape<S extends Shape, K extends number> = S extends readonly [...infer Leading extends Shape, number]
-  ? [...Leading, K]
-  : number[];
+export type TopKShape<S extends Shape, K extends number> = WithLast<S, K>;
 
 export type TopKCheck<S extends Shape, K extends number> = S extends readonly []
   ? ShapeError<'topK: x [] has no axis'>
@@ -85,15 +85,14 @@ export type TopKCheck<S extends Shape, K extends number> = S extends readonly []
     ? ShapeError<`topK: k = ${K} is more than the ${ShowNumber<Last<S>>} of the last axis of x ${Show<S>}`>
     : unknown;
 
-export type CrossEntropyShape<Logits extends Shape, Reduction> = Reduction extends 'none' ? [Rank2<Logits>[0]] : [];
+export type CrossEntropyShape<Logits extends Shape, Reduction> = Reduction extends 'none' ? [Logits[0]] : [];
+
+/** As {@link Same}, and true of one type parameter twice. */
+type SameSize<A, B> = Equal<A, B> extends true ? true : Same<A, B>;
 
 export type CrossEntropyCheck<Logits extends Shape, Labels extends Shape> =
   Same<Logits['length'], 2> extends true
-    ? [Same<Labels['length'], 1>, Same<[Labels[0]], [Rank2<Logits>[0]]>] extends [true, true]
+    ? [Same<Labels['length'], 1>, SameSize<Labels[0], Logits[0]>] extends [true, true]
       ? unknown
-      : ShapeError<`crossEntropy: labels ${Show<Labels>} must be [${ShowNumber<Rank2<Logits>[0]>}] for logits ${Show<Logits>}`>
+      : ShapeError<`crossEntropy: labels ${Show<Labels>} must be [${ShowNumber<Logits[0]>}] for logits ${Show<Logits>}`>
     : ShapeError<`crossEntropy: logits must be N×C, got ${Show<Logits>} with labels ${Show<Labels>}`>;
-
-/** An operator over images, as local response normalisation: four axes. */
-export type ImagesCheck<Operator extends string, X extends Shape> =
-  Same<X['length'], 4> extends true ? unknown : ShapeError<`${Operator}: x must be N×C×H×W, got ${Show<X>}`>;

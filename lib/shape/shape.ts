@@ -1,6 +1,9 @@
 // What every rule of this folder is written with. A rule is a pair of types: `…Shape`, the shape an operator gives, and `…Check`, which
 // is `unknown` where the arguments fit (or where a size is not known, so that the check is left to run time) and a ShapeError where not.
 // An operator intersects an argument's type with its check: a ShapeError cannot be satisfied, and its text is what `tsc` prints.
+//
+// A size may be a type parameter (`<N extends number>(x: Tensor<[N, 3]>) => …`). About `N extends number` the compiler decides nothing inside
+// a pattern, so patterns here have bare `infer`s and `unknown`, sizes are read by index, and `Sized` says again that they are numbers.
 import type { Subtract } from './digits';
 
 /** Sizes of the axes, outermost first; a literal tuple where they are known at compile time. */
@@ -17,10 +20,22 @@ export interface ShapeError<Message extends string> {
 }
 
 /** The shape without `readonly`: how the compiler's messages and hints print it is then short. */
-export type Mutable<S extends Shape> = S extends number[] ? S : { -readonly [Axis in keyof S]: S[Axis] };
+export type Mutable<S extends Shape> = { -readonly [Axis in keyof S]: S[Axis] };
+
+/** A tuple that a pattern found, as a shape. */
+export type Sized<S extends readonly unknown[]> = { -readonly [Axis in keyof S]: S[Axis] & number };
+
+/** The shape, or `number[]` for what is none. */
+export type AsShape<S> = S extends readonly unknown[] ? Sized<S> : number[];
 
 /** Whether two sizes can be equal: true where one is not known. */
 export type Same<A, B> = [A & B] extends [never] ? false : true;
+
+/**
+ * Whether two types are the same. It is asked of records, for then the compiler answers for type parameters too: a function generic in S
+ * may add two `Tensor<S>`.
+ */
+export type Equal<A, B> = { a: A; b: B } extends { a: B; b: A } ? true : false;
 
 /** Whether two shapes can be equal. Tuples that differ in a literal have no common value, and the compiler knows. */
 export type SameShape<A extends Shape, B extends Shape> = Same<A, B>;
@@ -29,23 +44,22 @@ export type SameShape<A extends Shape, B extends Shape> = Same<A, B>;
 export type Ranked<S extends Shape> = number extends S['length'] ? false : true;
 
 /** A shape in a message: `[128,3,?,?]`, or `[…]` where not even the number of axes is known. */
-export type Show<S extends Shape, Text extends string = ''> = S extends readonly []
+export type Show<S extends readonly unknown[], Text extends string = ''> = S extends readonly []
   ? `[${Text}]`
-  : S extends readonly [infer Size extends number, ...infer Rest extends Shape]
+  : S extends readonly [infer Size, ...infer Rest]
     ? Show<Rest, `${Text}${Text extends '' ? '' : ','}${ShowNumber<Size>}`>
     : '[…]';
 
 /** A size in a message. */
 export type ShowNumber<N> = number extends N ? '?' : N extends number ? `${N}` : '?';
 
-/** S with its `Rank` many sizes, or as many unknown ones. */
-export type Rank2<S extends Shape> = S extends readonly [number, number] ? S : [number, number];
-export type Rank4<S extends Shape> = S extends readonly [number, number, number, number]
-  ? S
-  : [number, number, number, number];
+/** The size of the last axis. */
+export type Last<S extends Shape> = S extends readonly [...unknown[], infer L] ? L & number : number;
 
-export type Last<S extends Shape> = S extends readonly [...Shape, infer L extends number] ? L : number;
-export type Prepend<S extends Shape, Rest extends number[]> = S extends readonly [] ? Rest : [...S, ...Rest];
+/** S with another size at its last axis. */
+export type WithLast<S extends Shape, Size extends number> = S extends readonly [...infer Leading, unknown]
+  ? [...Sized<Leading>, Size]
+  : number[];
 
 /** An axis counted from 0: `Axis` itself, or counted from the end where it is negative; 'negative' where there is none. */
 export type FromStart<Axis extends number, S extends Shape> = `${Axis}` extends `-${infer FromEnd extends number}`

@@ -1,6 +1,6 @@
 // Output sizes of convolution and pooling, and what must hold of their windows.
 import type { Add, Divide, Multiply, Subtract } from './digits';
-import type { Pair, Rank4, Same, Shape, ShapeError, Show, ShowNumber } from './shape';
+import type { Pair, Same, Shape, ShapeError, Show, ShowNumber } from './shape';
 
 /** The number that a pair has for axis 0 (height) or 1 (width). */
 export type At<P, Axis extends 0 | 1> = [P] extends [never]
@@ -52,15 +52,13 @@ type Fits<N extends number, K extends number, S extends number, P extends number
 
 /** [H', W'] of windows over H×W. */
 export type OutputSizes<X extends Shape, K, S, P, Ceil = false> = [
-  OutputSize<Rank4<X>[2], At<K, 0>, At<S, 0>, At<P, 0>, Ceil>,
-  OutputSize<Rank4<X>[3], At<K, 1>, At<S, 1>, At<P, 1>, Ceil>,
+  OutputSize<X[2], At<K, 0>, At<S, 0>, At<P, 0>, Ceil>,
+  OutputSize<X[3], At<K, 1>, At<S, 1>, At<P, 1>, Ceil>,
 ];
 
 /** Whether a window fits in both directions. */
 export type WindowFits<X extends Shape, K, S, P, Ceil = false> =
-  Fits<Rank4<X>[2], At<K, 0>, At<S, 0>, At<P, 0>, Ceil> extends true
-    ? Fits<Rank4<X>[3], At<K, 1>, At<S, 1>, At<P, 1>, Ceil>
-    : false;
+  Fits<X[2], At<K, 0>, At<S, 0>, At<P, 0>, Ceil> extends true ? Fits<X[3], At<K, 1>, At<S, 1>, At<P, 1>, Ceil> : false;
 
 /** A pair in a message: `3` or `[3,5]`. */
 export type ShowPair<P> = P extends Shape ? Show<P> : ShowNumber<P>;
@@ -71,10 +69,17 @@ type AtMostHalf<P extends number, K extends number> = P extends 0
     ? false
     : true;
 
+/** The stride, or the kernel where none is given: windows side by side. */
+export type StrideOr<K extends Pair, S extends Pair | undefined> = [S] extends [undefined]
+  ? K
+  : [S] extends [Pair]
+    ? S
+    : number;
+
 /** N×C×H×W → N×C×H'×W' */
 export type Pool2dShape<X extends Shape, K extends Pair, S extends Pair, P extends Pair, Ceil extends boolean> = [
-  Rank4<X>[0],
-  Rank4<X>[1],
+  X[0],
+  X[1],
   ...OutputSizes<X, K, S, P, Ceil>,
 ];
 

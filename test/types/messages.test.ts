@@ -153,7 +153,106 @@ for (const name of ['sum', 'mean', 'max'])
     ],
   };
 
+for (const name of ['maxPool2d', 'avgPool2d'])
+  rules[name] = {
+    right: [
+      [`ops.${name}(zeros([128, 96, 55, 55]), { kernel: 3, stride: 2 })`, '[128, 96, 27, 27]'],
+      [`ops.${name}(zeros([n, 96, 55, 55]), { kernel: 3, stride: 2 })`, '[number, 96, 27, 27]'],
+      [`ops.${name}(zeros([2, 1, 8, 9]), { kernel: 2 })`, '[2, 1, 4, 4]'],
+      [`ops.${name}(zeros([2, 1, 8, 9]), { kernel: 3, stride: 2, padding: 1 })`, '[2, 1, 4, 5]'],
+      [`ops.${name}(zeros([2, 1, 8, 9]), { kernel: [3, 2], stride: [2, 3] })`, '[2, 1, 3, 3]'],
+      [`ops.${name}(zeros([2, 1, 8, 9]), { kernel: 3, stride: 2, ceil: true })`, '[2, 1, 4, 4]'],
+      [`ops.${name}(zeros([2, 1, 2, 2]), { kernel: 3, stride: 2, ceil: true })`, '[2, 1, 1, 1]'],
+      [
+        `ops.${name}(zeros([2, 1, 7, 6]), { kernel: [3, 2], stride: [4, 3], padding: [1, 0], ceil: true })`,
+        '[2, 1, 2, 2]',
+      ],
+      [`ops.${name}(zeros([2, 1, 8, 9]), { kernel: 3, stride: n })`, '[2, 1, number, number]'],
+      [`ops.${name}(zeros([2, 1, 8, 9]), { kernel: 3, ceil: flag })`, '[2, 1, number, number]'],
+      [`ops.${name}(unranked, { kernel: 3 })`, '[number, number, number, number]'],
+    ],
+    wrong: [
+      [
+        `ops.${name}(zeros([2, 1, 2, 2]), { kernel: 3 })`,
+        `${name}: the window 3 is larger than x [2,1,2,2] with padding 0`,
+      ],
+      [
+        `ops.${name}(zeros([2, 1, 9, 9]), { kernel: [3, 4], padding: 2 })`,
+        `${name}: padding 2 must be at most half the kernel [3,4], x is [2,1,9,9]`,
+      ],
+      [`ops.${name}(zeros([2, 9, 9]), { kernel: 3 })`, `${name}: x must be N×C×H×W, got [2,9,9]`],
+    ],
+  };
+
+for (const name of ['softmax', 'logSoftmax'])
+  rules[name] = {
+    right: [
+      [`ops.${name}(zeros([n, 1000]))`, '[number, 1000]'],
+      [`ops.${name}(zeros([2, 3, 4]), 1)`, '[2, 3, 4]'],
+      [`ops.${name}(zeros([2, 3, 4]), n)`, '[2, 3, 4]'],
+      [`ops.${name}(unranked, 5)`, 'Shape'],
+    ],
+    wrong: [
+      [`ops.${name}(zeros([2, 3]), 2)`, `${name}: there is no axis 2 in x [2,3]`],
+      [`ops.${name}(zeros([]))`, `${name}: there is no axis -1 in x []`],
+    ],
+  };
+
 Object.assign(rules, {
+  localResponseNorm: {
+    right: [
+      ['ops.localResponseNorm(zeros([128, 96, 55, 55]))', '[128, 96, 55, 55]'],
+      ['ops.localResponseNorm(zeros([n, 96]), { groups: 2, size: n })', '[number, 96]'],
+      ['ops.localResponseNorm(zeros([2, 96]), { groups: n })', '[2, 96]'],
+      ['ops.localResponseNorm(unranked)', 'Shape'],
+    ],
+    wrong: [
+      [
+        'ops.localResponseNorm(zeros([2, 9, 5, 5]), { groups: 2 })',
+        'localResponseNorm: groups = 2 does not divide the maps of x [2,9,5,5]',
+      ],
+      ['ops.localResponseNorm(zeros([2]))', 'localResponseNorm: x must be N×C×…, got [2]'],
+    ],
+  },
+  spatialResponseNorm: {
+    right: [['ops.spatialResponseNorm(zeros([n, 96, 5, 5]), { size: 5, alpha: 1, beta: 1 })', '[number, 96, 5, 5]']],
+    wrong: [
+      [
+        'ops.spatialResponseNorm(zeros([2, 5, 5]), { size: 5, alpha: 1, beta: 1 })',
+        'spatialResponseNorm: x must be N×C×H×W, got [2,5,5]',
+      ],
+    ],
+  },
+  dropout: {
+    right: [
+      ['ops.dropout(zeros([n, 4096]), { p: 0.5 })', '[number, 4096]'],
+      ['ops.dropout(unranked)', 'Shape'],
+    ],
+    wrong: [["ops.dropout(zeros([2]), { mode: 'caffe' })", 'Type \'"caffe"\' is not assignable to type']],
+  },
+  crossEntropy: {
+    right: [
+      ["ops.crossEntropy(zeros([128, 1000]), zeros([128], { dtype: 'i32' }))", '[]'],
+      ["ops.crossEntropy(zeros([n, 1000]), zeros([n], { dtype: 'i32' }), { reduction: 'sum' })", '[]'],
+      ["ops.crossEntropy(zeros([128, 10]), zeros([n], { dtype: 'i32' }), { reduction: 'none' })", '[128]'],
+      ["ops.crossEntropy(unranked, zeros([2], { dtype: 'i32' }), { reduction: 'none' })", '[number]'],
+    ],
+    wrong: [
+      [
+        "ops.crossEntropy(zeros([128, 10]), zeros([64], { dtype: 'i32' }))",
+        'crossEntropy: labels [64] must be [128] for logits [128,10]',
+      ],
+      [
+        "ops.crossEntropy(zeros([128, 10]), zeros([128, 1], { dtype: 'i32' }))",
+        'crossEntropy: labels [128,1] must be [128] for logits [128,10]',
+      ],
+      [
+        "ops.crossEntropy(zeros([10]), zeros([1], { dtype: 'i32' }))",
+        'crossEntropy: logits must be N×C, got [10] with labels [1]',
+      ],
+      ['ops.crossEntropy(zeros([128, 10]), zeros([128]))', 'Type \'"f32"\' is not assignable to type \'"i32"\''],
+    ],
+  },
   reshape: {
     right: [
       ['ops.reshape(zeros([2, 3, 4]), [6, 4])', '[6, 4]'],
