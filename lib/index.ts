@@ -8,7 +8,7 @@ export type { DType } from './native/addon';
 export * as nn from './nn';
 export * as ops from './ops';
 export * as optim from './optim';
-export type { Pair, Pair, Shape, Shape, ShapeError } from './shape/shape';
+export type { Pair, Shape, ShapeError } from './shape/shape';
 export { arange, full, ones, randn, tensor, uniform, zeros } from './tensor/create';
 export { Device, device, devices, numThreads } from './tensor/device';
 export { manualSeed } from './tensor/random';
