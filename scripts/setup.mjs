@@ -205,10 +205,12 @@ async function modules() {
   if (!reason) return say('node_modules', 'up to date');
   const npm = ['ci', '--prefer-offline', '--no-audit', '--no-fund', '--no-progress'];
   const run = await logged('node_modules', 'npm ci', 'npm', npm);
+  // npm says first what is wrong, then how it is used.
+  const words = run.output.split('\n').filter((line) => line.startsWith('npm error') && line.length > 10);
   if (!run.ok)
     stop(
       'node_modules',
-      `npm ci failed (${reason}); it needs the npm registry, or its cache, once:\n${tail(run.output)}`,
+      `npm ci failed; it needs the npm registry, or npm's cache, once:\n${words.slice(0, 12).join('\n')}`,
     );
   say('node_modules', `npm ci, because ${reason === 'missing' ? 'it was missing' : reason} (${run.seconds} s)`);
 }
