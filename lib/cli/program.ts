@@ -1,6 +1,10 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../version';
 import { devicesCommand } from './commands/devices';
+import { evalCommand } from './commands/eval';
+import { gradcheckCommand } from './commands/gradcheck';
+import { predictCommand } from './commands/predict';
+import { trainCommand } from './commands/train';
 import { exitStatus, oneLine } from './errors';
 import { type Io, processIo } from './io';
 
@@ -18,7 +22,7 @@ function build(io: Io): Command {
       outputError: () => {},
     })
     .addHelpText('after', '\nExit status: 0 done; 1 the work failed; 2 wrong usage; 128 + n stopped by signal n.');
-  for (const add of [devicesCommand]) add(program, io);
+  for (const add of [devicesCommand, trainCommand, evalCommand, predictCommand, gradcheckCommand]) add(program, io);
   // `--debug` may stand behind the command as well as before it.
   for (const command of program.commands) command.option('--debug', 'show the stack of an error');
   return program;

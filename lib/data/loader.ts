@@ -27,6 +27,8 @@ export interface LoaderOptions {
   pad?: number;
   /** Which part of the image: a random window, the centre, or the text's ten test views one after another. Default 'centre'. */
   view?: 'random' | 'centre' | 'ten-crop';
+  /** With view 'random': a random place; otherwise the centre. Default true. */
+  crop?: boolean;
   /** With view 'random': mirrored half the time. Default true. */
   mirror?: boolean;
   /** With view 'random': so many consecutive images share window and mirroring (32 in the 2012 code). Default 1. */
@@ -201,7 +203,7 @@ export class Loader {
     out: Float32Array | Uint8Array,
     k: number,
   ): void {
-    const { seed = 0, view, mirror = true, share = 1 } = this.#options;
+    const { seed = 0, view, crop = true, mirror = true, share = 1 } = this.#options;
     const size = this.shape[0] * this.shape[1] * this.shape[2];
     const shift = this.#shift(epoch, index);
     let offset = k * this.views * size;
@@ -211,7 +213,8 @@ export class Loader {
       if (view === 'random') {
         const { rows, columns } = positions(this.#geometry);
         const draw = share === 1 ? index : Math.floor(at / share);
-        window = randomWindow(seed, epoch, draw, rows, columns, mirror, this.#random);
+        const drawn = randomWindow(seed, epoch, draw, rows, columns, mirror, this.#random);
+        window = crop ? drawn : { ...window, mirror: drawn.mirror };
       }
       if (out instanceof Float32Array) this.#cropper.writeFloats(pixels, window, shift, out, offset);
       else this.#cropper.writeBytes(pixels, window, out, offset);

@@ -3,6 +3,8 @@ import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync
 
 export interface MetricsLine {
   kind: 'train' | 'eval';
+  /** Of an evaluation: the images it was made on. */
+  split?: 'validation' | 'test';
   /** Updates made so far. */
   step: number;
   /** Passes over the training images so far, fractions included. */
@@ -17,12 +19,12 @@ export interface MetricsLine {
 }
 
 /** Sums over images, from which a line's means are taken. Kept in a checkpoint, so that a resumed run writes the same line. */
-export interface Tally {
+export type Tally = {
   images: number;
   loss: number;
   wrong1: number;
   wrong5: number;
-}
+};
 
 export const emptyTally = (): Tally => ({ images: 0, loss: 0, wrong1: 0, wrong5: 0 });
 
@@ -30,7 +32,7 @@ export const emptyTally = (): Tally => ({ images: 0, loss: 0, wrong1: 0, wrong5:
  * Counts one batch. `scores` (N×classes, row-major) rank the classes; `loss` is the batch's mean.
  * A class that ties with the right one counts as ahead of it if it comes first, as it does for argmax and topK; a NaN is never right.
  */
-export function count(tally: Tally, scores: Float32Array, labels: Int32Array, loss: number): void {
+export function count(tally: Tally, scores: ArrayLike<number>, labels: Int32Array, loss: number): void {
   const classes = scores.length / labels.length;
   for (let n = 0; n < labels.length; n++) {
     const rank = rankOf(scores, n * classes, classes, labels[n]!);
@@ -42,7 +44,7 @@ export function count(tally: Tally, scores: Float32Array, labels: Int32Array, lo
 }
 
 /** How many classes stand ahead of `label` in the row of `scores` that begins at `start`. */
-function rankOf(scores: Float32Array, start: number, classes: number, label: number): number {
+function rankOf(scores: ArrayLike<number>, start: number, classes: number, label: number): number {
   const own = scores[start + label]!;
   if (Number.isNaN(own)) return classes;
   let ahead = 0;
@@ -59,7 +61,7 @@ export function means(tally: Tally): { loss: number; top1: number; top5: number 
 }
 
 /** log Σ exp of a row, the largest term taken out first so that nothing overflows. */
-export function logSumExp(scores: Float32Array, start: number, classes: number): number {
+function logSumExp(scores: Float32Array, start: number, classes: number): number {
   let max = Number.NEGATIVE_INFINITY;
   for (let c = 0; c < classes; c++) max = Math.max(max, scores[start + c]!);
   let sum = 0;

@@ -72,24 +72,40 @@ const schema = z.strictObject({
   weightDecay: real(0),
   /** Rate of the biases, never lowered; null: they share the weights' rate and its schedule. */
   biasLr: realOrNull(0),
-  /** Weight decay of the biases. */
-  biasWeightDecay: real(0),
+  /** Weight decay of the biases; null: as the weights. */
+  biasWeightDecay: realOrNull(0),
   seed: whole(0),
   schedule,
   init: z.strictObject({
     /** Standard deviation of every layer's first weights; null: the model's own. */
     weightStd: realOrNull(0),
   }),
+  input: z.strictObject({
+    /** Taken from the bytes: the mean image of the training images, each channel's mean, or nothing. */
+    mean: oneOf(['image', 'channel', 'none']),
+    /** Factor after that. */
+    scale: real(Number.MIN_VALUE),
+  }),
   augmentation: z.strictObject({
-    /** Random crops and shifts, as the data set has them. */
+    /** A random window of every training image instead of its centre. */
     crop: flag,
+    /** Black border that the window may reach into, in pixels. */
+    pad: whole(0, 64),
+    /** The mirror image half the time. */
     mirror: flag,
+    /** So many consecutive images share window and mirroring. */
+    share: whole(1, 65_536),
+    /** Strength of the colour noise along the principal components of natural images; 0: none. Colour images only. */
+    colour: real(0, 10),
   }),
   /** Use only the first n images; null: all. */
   trainLimit: wholeOrNull(1),
   testLimit: wholeOrNull(1),
-  /** Training images held out to watch where the data set has no validation images of its own. */
-  validation: whole(0),
+  /**
+   * Training images held out to watch the error on. null: where the schedule follows the error and the data set has no validation images,
+   * a tenth; otherwise none, and the evaluations of a run are of the test images.
+   */
+  validation: wholeOrNull(0),
   /** A checkpoint every n steps (0: none by steps), every so many minutes (0: none by time), and always after an evaluation. */
   checkpointSteps: whole(0),
   checkpointMinutes: real(0),
@@ -105,7 +121,7 @@ export type Schedule = Recipe['schedule'];
 /** What a user may give: any part of a recipe, a schedule by its bare name too. */
 export type RecipeInput = { [key: string]: unknown };
 
-// The text's run; ALEXNET's numbers are in docs/architecture.md.
+// The text's run.
 const alexnet: Omit<Recipe, 'data' | 'devices'> = {
   model: 'alexnet',
   preset: 'paper',
@@ -119,14 +135,15 @@ const alexnet: Omit<Recipe, 'data' | 'devices'> = {
   momentum: 0.9,
   weightDecay: 0.0005,
   biasLr: null,
-  biasWeightDecay: 0.0005,
+  biasWeightDecay: null,
   seed: 0,
   schedule: { kind: 'plateau', patience: 3, factor: 0.1, drops: 3 },
   init: { weightStd: null },
-  augmentation: { crop: true, mirror: true },
+  input: { mean: 'image', scale: 1 },
+  augmentation: { crop: true, pad: 0, mirror: true, share: 1, colour: 0.1 },
   trainLimit: null,
   testLimit: null,
-  validation: 0,
+  validation: null,
   checkpointSteps: 0,
   checkpointMinutes: 10,
   evalEpochs: 1,
@@ -136,15 +153,32 @@ const alexnet: Omit<Recipe, 'data' | 'devices'> = {
 };
 
 /** Defaults of a model; `preset` and the rest override them. */
-const defaults: Record<(typeof modelNames)[number], Partial<Recipe>> = {
+const defaults: Record<(typeof modelNames)[number], RecipeInput> = {
   alexnet: {},
-  'alexnet-small': { epochs: 10, schedule: { kind: 'cosine', warmup: 0, final: 0 }, logSteps: 50 },
+  'alexnet-small': {
+    epochs: 10,
+    schedule: { kind: 'cosine', warmup: 0, final: 0 },
+    // Weights that start for inputs of about 1: the bytes spread by some 64 around their mean.
+    input: { scale: 1 / 64 },
+    augmentation: { colour: 0 },
+    logSteps: 50,
+  },
 };
 
-// What the 2012 code's configuration changes in the run itself: its biases had a rate of their own, never lowered, and no decay.
-const presets: Record<Recipe['preset'], Partial<Recipe>> = {
+// What the 2012 code's configuration changes in the run itself: its biases had a rate of their own, never lowered, and no decay; 32 images
+// shared a window; the colour noise's spread was taken out again.
+const presets: Record<Recipe['preset'], Partial<Record<Recipe['model'], RecipeInput>>> = {
   paper: {},
-  'layers-145': { biasLr: 0.02, biasWeightDecay: 0, schedule: { kind: 'steps', at: [25, 51, 79], factor: 0.1 } },
+  'layers-145': {
+    alexnet: {
+      biasLr: 0.02,
+      biasWeightDecay: 0,
+      schedule: { kind: 'steps', at: [25, 51, 79], factor: 0.1 },
+      input: { scale: 1 / 1.1 },
+      augmentation: { share: 32 },
+    },
+    'alexnet-small': { biasWeightDecay: 0 },
+  },
 };
 
 /**
@@ -153,14 +187,29 @@ const presets: Record<Recipe['preset'], Partial<Recipe>> = {
  */
 export function resolveRecipe(input: RecipeInput): Recipe {
   const given = { devices: ['cpu:0'], ...input } as RecipeInput;
-  const pick = <K extends string>(key: string, table: Record<K, Partial<Recipe>>): Partial<Recipe> => {
-    const name = given[key];
-    return typeof name === 'string' && Object.hasOwn(table, name) ? table[name as K] : {};
-  };
-  const base = { ...alexnet, ...pick('model', defaults), ...pick('preset', presets) };
-  const parsed = schema.safeParse(overlay(base as RecipeInput, given));
+  const base = overlay(overlay(alexnet as RecipeInput, modelDefaults(given)), presetDefaults(given));
+  return parse(overlay(base, given), given);
+}
+
+/** A recipe with what a user gives now laid over it. @throws RecipeError as {@link resolveRecipe}. */
+export function amendRecipe(stored: Recipe, input: RecipeInput): Recipe {
+  const whole = overlay(stored as RecipeInput, input);
+  return parse(whole, whole);
+}
+
+function parse(whole: RecipeInput, given: RecipeInput): Recipe {
+  const parsed = schema.safeParse(whole);
   if (!parsed.success) throw new RecipeError(explain(parsed.error.issues[0]!, given));
   return parsed.data;
+}
+
+const isModel = (name: unknown): name is Recipe['model'] => modelNames.includes(name as Recipe['model']);
+
+const modelDefaults = (given: RecipeInput): RecipeInput => (isModel(given.model) ? defaults[given.model] : {});
+
+function presetDefaults({ preset, model = 'alexnet' }: RecipeInput): RecipeInput {
+  if (typeof preset !== 'string' || !Object.hasOwn(presets, preset) || !isModel(model)) return {};
+  return presets[preset as Recipe['preset']][model] ?? {};
 }
 
 /** `over` laid over `base`: objects key by key, everything else replaced. A schedule of another kind replaces the whole schedule. */
@@ -207,11 +256,11 @@ function allowedKeys(path: readonly string[], given: RecipeInput): string[] {
 }
 
 function resolveKind(given: RecipeInput): keyof typeof schedules {
-  const s = given['schedule'];
-  const kind = isRecord(s) ? s['kind'] : s;
-  if (typeof kind === 'string' && Object.hasOwn(schedules, kind)) return kind as keyof typeof schedules;
-  const model = given['model'] as keyof typeof defaults;
-  return given['preset'] === 'layers-145' ? 'steps' : (defaults[model]?.schedule ?? alexnet.schedule).kind;
+  const { schedule: s } = overlay(overlay(alexnet as RecipeInput, modelDefaults(given)), presetDefaults(given));
+  const wished = isRecord(given.schedule) ? given.schedule.kind : given.schedule;
+  return typeof wished === 'string' && Object.hasOwn(schedules, wished)
+    ? (wished as keyof typeof schedules)
+    : (s as Schedule).kind;
 }
 
 /** The candidate closest to `word` by edit distance, where it is close enough to be a slip of the hand. */

@@ -7,10 +7,12 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { reasonOf } from '../util/atomic_write';
 import { type Recipe, resolveRecipe } from './recipe';
 
 /** Files that cannot be read or written; the message is one line for a person. */
@@ -36,12 +38,21 @@ export class RunFolder {
       mkdirSync(path, { recursive: true });
       accessSync(path, constants.W_OK | constants.X_OK);
     } catch (error) {
-      throw new RunError(`the run's folder ${path} cannot be written: ${reason(error)}`, { cause: error });
+      throw new RunError(`the run's folder ${path} cannot be written: ${reasonOf(error)}`, { cause: error });
     }
     const inside = readdirSync(path);
     if (inside.length > 0)
       throw new RunError(`${path} holds something else (${inside.slice(0, 3).join(', ')}); give --out another folder`);
     return run;
+  }
+
+  /** Takes away a folder that {@link create} made and nothing went into. */
+  removeIfEmpty(): void {
+    try {
+      rmdirSync(this.path);
+    } catch {
+      // not empty, or in use: it stays
+    }
   }
 
   /** The folder of a run that exists. @throws RunError where it does not, or its config.json is not a recipe. */
@@ -68,7 +79,7 @@ export class RunFolder {
       given = JSON.parse(readFileSync(this.configPath, 'utf8'));
       if (typeof given !== 'object' || given === null) throw new TypeError('it holds no object');
     } catch (error) {
-      throw new RunError(`${this.configPath} cannot be read: ${reason(error)}`, { cause: error });
+      throw new RunError(`${this.configPath} cannot be read: ${reasonOf(error)}`, { cause: error });
     }
     return resolveRecipe(given as Record<string, unknown>);
   }
@@ -78,23 +89,7 @@ export class RunFolder {
       writeFileSync(`${this.configPath}.tmp`, `${JSON.stringify(recipe, null, 2)}\n`);
       renameSync(`${this.configPath}.tmp`, this.configPath);
     } catch (error) {
-      throw new RunError(`${this.configPath} cannot be written: ${reason(error)}`, { cause: error });
+      throw new RunError(`${this.configPath} cannot be written: ${reasonOf(error)}`, { cause: error });
     }
   }
-}
-
-/** What went wrong, in words, from a system error or any other. */
-export function reason(error: unknown): string {
-  const words: Record<string, string> = {
-    EACCES: 'permission denied',
-    EPERM: 'not permitted',
-    EROFS: 'the file system is read-only',
-    ENOTDIR: 'a part of the path is a file',
-    EEXIST: 'there is a file of that name',
-    ENOSPC: 'no space left on the disk',
-    ENOENT: 'no such file or folder',
-    EISDIR: 'it is a folder',
-  };
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  return (code && words[code]) || (error instanceof Error ? error.message : String(error));
 }

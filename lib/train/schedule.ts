@@ -1,27 +1,23 @@
+import { type Plateau, type PlateauState, plateau } from '../optim';
 import type { Schedule } from './recipe';
-
-/** What a schedule must remember over a resume. */
-export interface ScheduleState {
-  /** Drops of the rate so far. */
-  drops: number;
-  /** The smallest validation error so far; null before the first. */
-  best: number | null;
-  /** Evaluations since then. */
-  waited: number;
-}
 
 /**
  * The learning rate of a run: a function of how far it has come, in passes, and (the plateau rule) of the validation errors seen.
  */
 export class RateSchedule {
-  #state: ScheduleState = { drops: 0, best: null, waited: 0 };
+  readonly #plateau: Plateau | null = null;
 
   constructor(
     private readonly schedule: Schedule,
     private readonly lr: number,
     /** Passes of the whole run. */
     private readonly epochs: number,
-  ) {}
+  ) {
+    if (schedule.kind === 'plateau') {
+      const { patience, factor, drops } = schedule;
+      this.#plateau = plateau({ lr }, { patience, factor, drops });
+    }
+  }
 
   /** The rate of the step that begins after `epoch` passes (a fraction within a pass). */
   rate(epoch: number): number {
@@ -30,7 +26,7 @@ export class RateSchedule {
       case 'constant':
         return this.lr;
       case 'plateau':
-        return this.lr * s.factor ** this.#state.drops;
+        return this.lr * s.factor ** this.state().drops;
       case 'steps':
         return this.lr * s.factor ** s.at.filter((at) => at <= epoch).length;
       case 'cosine': {
@@ -46,26 +42,14 @@ export class RateSchedule {
    * @returns false when it stops improving after the last drop: the run has ended.
    */
   observe(validationError: number): boolean {
-    if (this.schedule.kind !== 'plateau') return true;
-    const s = this.#state;
-    if (s.best === null || validationError < s.best) {
-      this.#state = { ...s, best: validationError, waited: 0 };
-      return true;
-    }
-    if (s.waited + 1 < this.schedule.patience) {
-      this.#state = { ...s, waited: s.waited + 1 };
-      return true;
-    }
-    if (s.drops >= this.schedule.drops) return false;
-    this.#state = { ...s, drops: s.drops + 1, waited: 0 };
-    return true;
+    return this.#plateau?.step(validationError) ?? true;
   }
 
-  state(): ScheduleState {
-    return { ...this.#state };
+  state(): PlateauState {
+    return this.#plateau?.state() ?? { drops: 0, best: null, waited: 0 };
   }
 
-  load(state: ScheduleState): void {
-    this.#state = { ...state };
+  load(state: PlateauState): void {
+    this.#plateau?.load(state);
   }
 }

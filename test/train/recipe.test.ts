@@ -8,6 +8,7 @@ test("a recipe is complete, with the model's and the preset's defaults", () => {
   expect(full.schedule).toEqual({ kind: 'plateau', patience: 3, factor: 0.1, drops: 3 });
   const original = resolveRecipe({ data: 'folder:photos', model: 'alexnet', preset: 'layers-145' });
   expect(original).toMatchObject({ biasLr: 0.02, biasWeightDecay: 0, schedule: { kind: 'steps', at: [25, 51, 79] } });
+  expect(original.augmentation).toEqual({ crop: true, pad: 0, mirror: true, share: 32, colour: 0.1 });
   expect(resolveRecipe(JSON.parse(JSON.stringify(original)))).toEqual(original);
 });
 
@@ -15,7 +16,7 @@ test.each([
   [{ ...base, bach: 3 }, /^recipe: there is no key 'bach'; did you mean 'batch'\? the keys are data, model, /],
   [
     { ...base, augmentation: { corp: true } },
-    /^recipe: there is no key 'augmentation.corp'; did you mean 'augmentation.crop'\? 'augmentation' has crop, mirror$/,
+    /^recipe: there is no key 'augmentation.corp'; did you mean 'augmentation.crop'\? 'augmentation' has crop, pad, mirror, share, colour$/,
   ],
   [
     { ...base, schedule: { kind: 'plateau', at: [3] } },
@@ -50,7 +51,7 @@ test('--set lays values in by dotted path, as the types they look like', () => {
     setKey(input, assignment);
   expect(resolveRecipe(input)).toMatchObject({
     lr: 0.001,
-    augmentation: { crop: true, mirror: false },
+    augmentation: { crop: true, mirror: false, share: 1 },
     trainLimit: null,
     schedule: { kind: 'steps', at: [2, 4.5], factor: 0.1 },
     devices: ['cpu:0', 'cpu:1'],

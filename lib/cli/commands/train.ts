@@ -1,0 +1,78 @@
+import type { Command } from 'commander';
+import { devices } from '../../tensor/device';
+import { type RecipeInput, setKey } from '../../train/recipe';
+import { Interrupted, UsageError } from '../errors';
+import type { Io } from '../io';
+import { deviceList } from '../options';
+import { report, sentence, trainWithProgress } from '../train_view';
+
+interface Options {
+  data?: string;
+  model?: string;
+  devices?: string;
+  out: string;
+  epochs?: string;
+  batch?: string;
+  lr?: string;
+  seed?: string;
+  resume?: boolean;
+  set?: string[];
+  json?: boolean;
+}
+
+export function trainCommand(program: Command, io: Io): void {
+  program
+    .command('train')
+    .description('train a network; writes config.json, metrics.jsonl and checkpoint.safetensors into the run’s folder')
+    .option('--data <set>', 'fashion-mnist[:DIR], cifar10:DIR, folder:DIR')
+    .option('--model <name>', 'alexnet or alexnet-small (default: alexnet)')
+    .option('--devices <names>', 'one device: the grouped network; two: a column on each (default: two of a kind)')
+    .requiredOption('--out <folder>', 'the run’s folder')
+    .option('--epochs <n>', 'passes over the training images')
+    .option('--batch <n>', 'images a step (default: 128)')
+    .option('--lr <rate>', 'learning rate (default: 0.01)')
+    .option('--seed <n>', 'decides every random draw (default: 0)')
+    .option('--resume', 'go on from the checkpoint in the run’s folder')
+    .option(
+      '--set <key=value...>',
+      'any other key of the recipe, by dotted path: --set trainLimit=1000 schedule.patience=5',
+    )
+    .option('--json', 'print one JSON object')
+    .action(async (options: Options) => {
+      const { result, facts, received } = await trainWithProgress(
+        io,
+        recipeOf(options),
+        options.out,
+        options.resume === true,
+      );
+      const classes = facts.dataset.classes.length;
+      io.out(options.json ? `${JSON.stringify(report(result, facts))}\n` : sentence(result, classes));
+      if (result.outcome === 'interrupted')
+        throw new Interrupted(
+          `stopped by ${received} after step ${result.progress.step}; go on with --out ${options.out} --resume`,
+          received!,
+        );
+    });
+}
+
+/** What the command line says of the recipe. */
+export function recipeOf(options: Options): RecipeInput {
+  const input: RecipeInput = {};
+  for (const key of ['epochs', 'batch', 'lr', 'seed'] as const)
+    if (options[key] !== undefined) setKey(input, `${key}=${options[key]}`);
+  for (const key of ['data', 'model'] as const) if (options[key] !== undefined) input[key] = options[key];
+  if (options.devices !== undefined) input.devices = deviceList(options.devices).map((d) => d.name);
+  for (const assignment of options.set ?? []) setKey(input, assignment);
+  if (!options.resume) {
+    input.devices ??= defaultDevices();
+    if (input.data === undefined)
+      throw new UsageError('train needs --data: fashion-mnist[:DIR], cifar10:DIR or folder:DIR');
+  }
+  return input;
+}
+
+/** Two GPUs, else one, else the two CPU devices. */
+export function defaultDevices(): string[] {
+  const gpus = devices('cuda');
+  return (gpus.length > 0 ? gpus : devices('cpu')).slice(0, 2).map((d) => d.name);
+}

@@ -1,0 +1,73 @@
+// From a recipe to what a run is made of: network, optimiser.
+import * as models from '../models';
+import { type Sgd, type SgdGroup, sgd } from '../optim';
+import { randn } from '../tensor/create';
+import { device } from '../tensor/device';
+import { mixSeed } from '../tensor/random';
+import { scope } from '../tensor/scope';
+import type { Tensor } from '../tensor/tensor';
+import type { InputFacts } from './input';
+import type { Recipe } from './recipe';
+
+/** What the seeds of a run are for. (The data loader draws from the run's own seed, in streams that no tensor uses.) */
+const uses = { weights: 1, dropout: 2 } as const;
+
+/** A seed that belongs to the run's; `index`: of the step it is for. */
+export function seedOf(recipe: Recipe, use: keyof typeof uses, index = 0): number {
+  return mixSeed(mixSeed(recipe.seed, uses[use]), index);
+}
+
+/** The recipe's network with its first weights. @throws RangeError where the images do not suit it. */
+export function buildModel(recipe: Recipe, facts: InputFacts): models.ColumnNet {
+  const classes = recipe.classes ?? facts.classes.length;
+  if (classes < facts.classes.length)
+    throw new RangeError(`recipe: classes is ${classes}, and the data set has ${facts.classes.length}`);
+  const { preset, conv6, norm, pooling } = recipe;
+  const options = {
+    devices: recipe.devices.map((name) => device(name)),
+    classes,
+    preset,
+    conv6,
+    norm,
+    pooling,
+    seed: seedOf(recipe, 'weights'),
+  };
+  const model = recipe.model === 'alexnet' ? fullSize(options, facts) : small(options, facts);
+  if (recipe.init.weightStd !== null) redraw(model, recipe.init.weightStd, seedOf(recipe, 'weights'));
+  return model;
+}
+
+type Options = Parameters<typeof models.alexnet<number>>[0];
+
+function fullSize(options: Options, facts: InputFacts): models.ColumnNet {
+  if (facts.channels !== 3 || facts.height < 227 || facts.width < 227)
+    throw new RangeError(
+      `alexnet reads colour images of 227×227 and more; these are ${facts.channels}×${facts.height}×${facts.width} (alexnet-small reads those)`,
+    );
+  return models.alexnet(options) as unknown as models.ColumnNet;
+}
+
+function small(options: Options, facts: InputFacts): models.ColumnNet {
+  const size = facts.size === 28 ? 28 : 32;
+  return models.alexnetSmall({ ...options, channels: facts.channels, size }) as unknown as models.ColumnNet;
+}
+
+/** Weights N(0, std²) in every layer; biases stay as the model has them. */
+function redraw(model: models.ColumnNet, std: number, seed: number): void {
+  using s = scope();
+  Object.entries(model.params).forEach(([name, p], i) => {
+    if (name.endsWith('.weight')) p.copyFrom(randn(p.shape, { std, seed: mixSeed(seed, 1000 + i), device: p.device }));
+  });
+  void s;
+}
+
+/** The recipe's optimiser: the text's update, with the biases' own rate and decay where it gives them. */
+export function buildOptimiser(params: Readonly<Record<string, Tensor>>, recipe: Recipe): Sgd {
+  const { lr, momentum, weightDecay, biasLr, biasWeightDecay } = recipe;
+  const biases: SgdGroup = {
+    match: '*.bias',
+    ...(biasLr === null ? {} : { lr: biasLr }),
+    ...(biasWeightDecay === null ? {} : { weightDecay: biasWeightDecay }),
+  };
+  return sgd(params, { lr, momentum, weightDecay, groups: [biases] });
+}

@@ -1,0 +1,103 @@
+// What stands between a data set and a network: which part of an image, minus what, times what. A run keeps these facts in its checkpoint, so
+// that images can be shown to it later without the data set it learned from.
+import { colourNoise, imagenetComponents } from '../data/colour';
+import { channelMeans, type Dataset, limitSplit, meanImage, type Split, sliceSplit } from '../data/dataset';
+import { Loader, type LoaderOptions } from '../data/loader';
+import type { Recipe } from './recipe';
+
+export interface InputFacts {
+  /** Names of the classes, in the order of the network's outputs. */
+  readonly classes: readonly string[];
+  readonly channels: number;
+  /** Stored images, in pixels. */
+  readonly height: number;
+  readonly width: number;
+  /** Height and width of what the network reads. */
+  readonly size: number;
+  /** Factor after the mean is taken out. */
+  readonly scale: number;
+  /** What is taken from the bytes: a value a pixel (channels × height × width), or a channel, or none. */
+  readonly mean: Float32Array;
+}
+
+/** Stored and network sizes of a model for a data set whose images may be asked for at any size (folders), or have one (`stored`). */
+export function imageSizes(model: Recipe['model'], stored?: number): { stored: number; size: number } {
+  if (model === 'alexnet') return { stored: stored ?? 256, size: 227 };
+  return { stored: stored ?? 32, size: (stored ?? 32) < 32 ? 28 : 32 };
+}
+
+/** The images a run learns from, and those it watches its error on. */
+export interface Splits {
+  readonly train: Split;
+  readonly watched: Split;
+  readonly watchedName: 'validation' | 'test';
+}
+
+/** @throws RangeError where nothing is left to train on. */
+export function chooseSplits(dataset: Dataset, recipe: Recipe): Splits {
+  const limit = (split: Split, n: number | null) => (n === null ? split : limitSplit(split, n));
+  if (dataset.validation)
+    return {
+      train: limit(dataset.train, recipe.trainLimit),
+      watched: limit(dataset.validation, recipe.testLimit),
+      watchedName: 'validation',
+    };
+  const whole = limit(dataset.train, recipe.trainLimit);
+  const held =
+    recipe.validation ?? (recipe.schedule.kind === 'plateau' ? Math.max(1, Math.floor(whole.length / 10)) : 0);
+  if (held === 0) return { train: whole, watched: limit(dataset.test, recipe.testLimit), watchedName: 'test' };
+  if (held >= whole.length)
+    throw new RangeError(
+      `validation holds ${held} images out, and there are ${whole.length} to train on; set a smaller validation, or 0`,
+    );
+  const rest = whole.length - held;
+  return {
+    train: sliceSplit(whole, 0, rest),
+    watched: limit(sliceSplit(whole, rest), recipe.testLimit),
+    watchedName: 'validation',
+  };
+}
+
+/** The facts of a new run; reads every training image where the recipe wants their mean. */
+export async function inputFacts(
+  dataset: Dataset,
+  train: Split,
+  recipe: Recipe,
+  progress?: (done: number) => void,
+): Promise<InputFacts> {
+  const { channels, height, width, classes } = dataset;
+  let mean: Float32Array = new Float32Array(channels);
+  if (recipe.input.mean !== 'none') {
+    const image = await meanImage(train, progress);
+    mean = recipe.input.mean === 'image' ? image : channelMeans(image, channels);
+  }
+  const { size } = imageSizes(recipe.model, height);
+  return { classes, channels, height, width, size, scale: recipe.input.scale, mean };
+}
+
+export function trainLoader(facts: InputFacts, split: Split, recipe: Recipe): Loader {
+  const { crop, pad, mirror, share, colour } = recipe.augmentation;
+  return new Loader(facts, split, {
+    ...common(facts, recipe.batch),
+    seed: recipe.seed,
+    shuffle: true,
+    view: 'random',
+    crop,
+    pad: crop ? pad : 0,
+    mirror,
+    share,
+    ...(colour > 0 && facts.channels === 3
+      ? { colour: { ...colourNoise(imagenetComponents, recipe.preset), std: colour } }
+      : {}),
+  });
+}
+
+/** Batches of a split in its own order, each image once or in the text's ten views. */
+export function testLoader(facts: InputFacts, split: Split, batch: number, tenCrop = false): Loader {
+  const images = tenCrop ? Math.max(1, Math.round(batch / 10)) : batch;
+  return new Loader(facts, split, { ...common(facts, images), view: tenCrop ? 'ten-crop' : 'centre' });
+}
+
+function common(facts: InputFacts, batch: number): LoaderOptions {
+  return { batch, size: facts.size, mean: facts.mean, scale: facts.scale };
+}

@@ -1,0 +1,89 @@
+import { Decoder } from '../data/images';
+import { Loader } from '../data/loader';
+import { tensor } from '../tensor/create';
+import { scope } from '../tensor/scope';
+import { average } from './evaluate';
+import type { LoadedRun } from './load_run';
+
+export interface Prediction {
+  /** The image file. */
+  readonly image: string;
+  /** The most probable classes, most probable first. */
+  readonly top: readonly { readonly class: string; readonly probability: number }[];
+}
+
+/** An image that cannot be read. */
+export class ImageError extends Error {}
+
+/**
+ * The `top` most probable classes of image files, in their order.
+ * An image is cut to its central square, brought to the size that the run stores, and to grey where the run learned from grey images.
+ * @throws ImageError naming the file that cannot be read as an image.
+ */
+export async function predict(run: LoadedRun, images: readonly string[], top: number): Promise<Prediction[]> {
+  const { facts } = run;
+  const decoder = new Decoder(facts.height);
+  const predictions: Prediction[] = [];
+  const group = 32;
+  for (let start = 0; start < images.length; start += group) {
+    const files = images.slice(start, start + group);
+    const pixels = await Promise.all(files.map((file) => decode(decoder, file, facts.channels)));
+    const split = {
+      length: files.length,
+      label: () => 0,
+      pixels: (i: number) => pixels[i]!,
+      source: (i: number) => files[i]!,
+    };
+    const loader = new Loader(facts, split, {
+      batch: files.length,
+      size: facts.size,
+      mean: facts.mean,
+      scale: facts.scale,
+    });
+    for await (const batch of loader.epoch(0)) {
+      const logits = forward(run, batch.images as Float32Array, [batch.count, ...loader.shape]);
+      const probabilities = average([await logits], batch);
+      const classes = probabilities.length / batch.count;
+      files.forEach((image, i) => {
+        predictions.push({
+          image,
+          top: best(probabilities.subarray(i * classes, (i + 1) * classes), facts.classes, top),
+        });
+      });
+    }
+  }
+  return predictions;
+}
+
+function forward({ model }: LoadedRun, images: Float32Array, shape: readonly number[]): Promise<Float32Array> {
+  using s = scope();
+  const x = tensor(images, { shape: shape as [number, number, number, number], device: model.devices[0]! });
+  const logits = model.forward(x).data();
+  void s;
+  return logits;
+}
+
+async function decode(decoder: Decoder, file: string, channels: number): Promise<Uint8Array> {
+  let colour: Uint8Array;
+  try {
+    colour = await decoder.decode(file);
+  } catch (error) {
+    throw new ImageError(`${file} cannot be read as an image: ${(error as Error).message}`, { cause: error });
+  }
+  return channels === 3 ? colour : grey(colour);
+}
+
+/** Red, green and blue planes to one of brightness (ITU-R BT.601). */
+function grey(planes: Uint8Array): Uint8Array {
+  const area = planes.length / 3;
+  return Uint8Array.from({ length: area }, (_, i) =>
+    Math.round(0.299 * planes[i]! + 0.587 * planes[area + i]! + 0.114 * planes[2 * area + i]!),
+  );
+}
+
+function best(probabilities: Float64Array, classes: readonly string[], top: number) {
+  return [...probabilities.keys()]
+    .sort((a, b) => probabilities[b]! - probabilities[a]! || a - b)
+    .slice(0, top)
+    .map((c) => ({ class: classes[c] ?? `class ${c}`, probability: probabilities[c]! }));
+}

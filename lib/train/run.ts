@@ -1,0 +1,208 @@
+// A training run from beginning to end, or from its checkpoint on.
+import { createHash } from 'node:crypto';
+import { openDataset } from '../data';
+import type { Dataset, Split } from '../data/dataset';
+import type { ColumnNet } from '../models';
+import { buildModel, buildOptimiser } from './build';
+import { chooseSplits, imageSizes, inputFacts, testLoader, trainLoader } from './input';
+import { MetricsLog } from './metrics';
+import { amendRecipe, type Recipe, RecipeError, type RecipeInput, resolveRecipe } from './recipe';
+import { type Order, type RunCheckpoint, readRunCheckpoint, writeRunCheckpoint } from './run_checkpoint';
+import { RunError, RunFolder } from './run_folder';
+import { DivergedError, type Outcome, type Progress, Trainer, type TrainerEvents } from './trainer';
+
+export interface TrainOptions {
+  /** The run's folder. */
+  out: string;
+  /** Go on from the checkpoint in `out`; where there is none, begin. */
+  resume?: boolean;
+  /** Ends the run after the step it is at, with a checkpoint. */
+  signal?: AbortSignal;
+  events?: TrainerEvents & {
+    /** Something a person should know: where a run resumes, what the data set is. */
+    onNote?: (text: string) => void;
+    onBegin?: (facts: RunFacts) => void;
+  };
+}
+
+export interface RunFacts {
+  recipe: Recipe;
+  model: ColumnNet;
+  dataset: Dataset;
+  /** Images learned from, and images watched. */
+  images: { train: number; watched: number; watchedName: 'validation' | 'test' };
+  step: number;
+  stepsPerEpoch: number;
+  totalSteps: number;
+}
+
+export interface TrainResult {
+  outcome: Outcome;
+  folder: RunFolder;
+  recipe: Recipe;
+  progress: Progress;
+  stepsPerEpoch: number;
+  watchedName: 'validation' | 'test';
+  seconds: number;
+}
+
+/** What a resumed run cannot change: the order of its images and the shape of its parameters hang on these. */
+const FIXED = [
+  'model',
+  'preset',
+  'classes',
+  'conv6',
+  'norm',
+  'pooling',
+  'seed',
+  'batch',
+  'trainLimit',
+  'validation',
+] as const;
+
+/**
+ * Trains as the recipe says.
+ * @throws RecipeError, DataError, RunError; Error where the loss turns NaN or infinite, with the last good checkpoint kept.
+ */
+export async function train(input: RecipeInput, options: TrainOptions): Promise<TrainResult> {
+  const { out, events = {}, signal } = options;
+  const resuming = options.resume === true && RunFolder.exists(out);
+  const recipe = resuming ? changed(RunFolder.open(out).recipe(), input) : resolveRecipe(input);
+  const folder = resuming ? RunFolder.open(out) : RunFolder.create(out);
+  const checkpoint = resuming && folder.hasCheckpoint ? await readRunCheckpoint(folder.checkpointPath, true) : null;
+  if (options.resume) events.onNote?.(resumeNote(out, resuming, checkpoint));
+
+  let run: Awaited<ReturnType<typeof assemble>>;
+  try {
+    run = await assemble(recipe, folder, checkpoint, events);
+  } catch (error) {
+    if (!resuming) folder.removeIfEmpty();
+    throw error;
+  }
+  folder.writeRecipe(recipe);
+  const log = new MetricsLog(folder.metricsPath, checkpoint?.progress.step ?? 0);
+  const begun = performance.now();
+  try {
+    const trainer = new Trainer({ ...run.parts, recipe, log, events });
+    events.onBegin?.({
+      recipe,
+      model: run.parts.model,
+      dataset: run.dataset,
+      images: run.images,
+      step: trainer.progress.step,
+      stepsPerEpoch: run.parts.loader.steps,
+      totalSteps: trainer.total,
+    });
+    const outcome = await trainer.run(signal);
+    return {
+      outcome,
+      folder,
+      recipe,
+      progress: trainer.progress,
+      stepsPerEpoch: run.parts.loader.steps,
+      watchedName: run.images.watchedName,
+      seconds: (performance.now() - begun) / 1000,
+    };
+  } catch (error) {
+    throw error instanceof DivergedError ? diverged(error, folder, recipe, run.saved()) : error;
+  } finally {
+    log.close();
+    run.parts.optimiser.dispose();
+    run.parts.model.dispose();
+  }
+}
+
+function resumeNote(out: string, exists: boolean, checkpoint: RunCheckpoint | null): string {
+  if (!exists) return `there is no run in ${out} yet: beginning one`;
+  if (!checkpoint) return `the run in ${out} has no checkpoint yet: beginning again`;
+  return `resuming ${out} after step ${checkpoint.progress.step}`;
+}
+
+/** The stored recipe with what the user gave now laid over it. */
+function changed(stored: Recipe, input: RecipeInput): Recipe {
+  const recipe = amendRecipe(stored, input);
+  for (const key of FIXED)
+    if (JSON.stringify(recipe[key]) !== JSON.stringify(stored[key]))
+      throw new RecipeError(
+        `recipe: ${key} is ${JSON.stringify(stored[key])} in this run and a resumed run keeps it, got ${JSON.stringify(recipe[key])}`,
+      );
+  return recipe;
+}
+
+async function assemble(
+  recipe: Recipe,
+  folder: RunFolder,
+  checkpoint: RunCheckpoint | null,
+  events: NonNullable<TrainOptions['events']>,
+) {
+  const dataset = await openDataset(recipe.data, {
+    size: imageSizes(recipe.model).stored,
+    log: (line) => events.onNote?.(line),
+  });
+  const { train: learned, watched, watchedName } = chooseSplits(dataset, recipe);
+  const order = orderOf(learned);
+  if (checkpoint) sameImages(checkpoint, dataset, order);
+  const facts = checkpoint?.facts ?? (await inputFacts(dataset, learned, recipe));
+  const loader = trainLoader(facts, learned, recipe);
+  const model = buildModel(recipe, facts);
+  const optimiser = buildOptimiser(model.params, recipe);
+  checkpoint?.restore(model, optimiser);
+  /** Updates that the file on the disk has. */
+  let saved = checkpoint?.progress.step ?? null;
+  const save = async (progress: Progress, lr: number) => {
+    const to = { model, optimiser, lr, stepsPerEpoch: loader.steps };
+    await writeRunCheckpoint(folder.checkpointPath, recipe, { progress, facts, order }, to);
+    saved = progress.step;
+  };
+  return {
+    dataset,
+    images: { train: learned.length, watched: watched.length, watchedName },
+    parts: {
+      model,
+      optimiser,
+      loader,
+      watched: testLoader(facts, watched, recipe.batch),
+      watchedName,
+      watchedImages: watched.length,
+      ...(checkpoint ? { progress: checkpoint.progress } : {}),
+      save,
+    },
+    saved: () => saved,
+  };
+}
+
+/** What the order of a run's images was drawn for: their number, and a digest of their labels in the data set's order. */
+function orderOf(split: Split): Order {
+  const labels = createHash('sha256');
+  const chunk = new Int32Array(4096);
+  for (let i = 0; i < split.length; i += chunk.length) {
+    const n = Math.min(chunk.length, split.length - i);
+    for (let k = 0; k < n; k++) chunk[k] = split.label(i + k);
+    labels.update(new Uint8Array(chunk.buffer, 0, 4 * n));
+  }
+  return { images: split.length, labels: labels.digest('hex').slice(0, 16) };
+}
+
+function sameImages(checkpoint: RunCheckpoint, dataset: Dataset, order: Order): void {
+  const { facts, order: before } = checkpoint;
+  const { channels, height, width, name } = dataset;
+  if (order.images !== before.images || order.labels !== before.labels)
+    throw new RunError(
+      `${name} is not what this run began with: it had ${before.images} training images and now there are ${order.images}, or their classes changed`,
+    );
+  if (channels !== facts.channels || height !== facts.height || width !== facts.width)
+    throw new RunError(
+      `this run began with images of ${facts.channels}×${facts.height}×${facts.width}; ${name} has ${channels}×${height}×${width}`,
+    );
+}
+
+function diverged(error: DivergedError, folder: RunFolder, recipe: Recipe, saved: number | null): Error {
+  const kept =
+    saved === null
+      ? 'no checkpoint had been written yet'
+      : `the checkpoint of step ${saved} is kept in ${folder.checkpointPath}`;
+  const lower = `--lr ${Number((recipe.lr / 10).toPrecision(3))}`;
+  return new Error(`step ${error.step}: ${error.message}; ${kept}. Try a lower rate: --resume ${lower}`, {
+    cause: error,
+  });
+}

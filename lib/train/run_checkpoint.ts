@@ -1,0 +1,137 @@
+// The checkpoint of a run: beside parameters and momentum, where the run stands and what its images are.
+import { z } from 'zod';
+import { type ColumnNet, mergeColumns, splitColumns } from '../models';
+import type { Sgd } from '../optim';
+import { tensor } from '../tensor/create';
+import type { Device } from '../tensor/device';
+import { scope } from '../tensor/scope';
+import type { Tensor } from '../tensor/tensor';
+import { type LoadedTensor, loadCheckpoint, saveCheckpoint, type TensorLike } from './checkpoint';
+import type { InputFacts } from './input';
+import type { Recipe } from './recipe';
+import { RunError } from './run_folder';
+import { DivergedError, type Progress } from './trainer';
+
+const means = { loss: z.number(), top1: z.number(), top5: z.number() };
+const schedule = z.strictObject({
+  rate: z.strictObject({ drops: z.int(), best: z.number().nullable(), waited: z.int() }),
+  tally: z.strictObject({ images: z.number(), loss: z.number(), wrong1: z.number(), wrong5: z.number() }),
+  lastTrain: z.strictObject(means).nullable(),
+  evaluatedAt: z.int(),
+  evaluation: z.strictObject({ images: z.number(), ...means }).nullable(),
+  ended: z.boolean(),
+});
+const data = z.strictObject({
+  /** What the order of the images was drawn for: so many, with these labels. */
+  order: z.strictObject({ images: z.int(), labels: z.string() }),
+  input: z.strictObject({
+    classes: z.array(z.string()),
+    channels: z.int(),
+    height: z.int(),
+    width: z.int(),
+    size: z.int(),
+    scale: z.number(),
+  }),
+});
+
+export type Order = z.infer<typeof data>['order'];
+
+export interface RunState {
+  readonly progress: Progress;
+  readonly facts: InputFacts;
+  readonly order: Order;
+}
+
+/**
+ * Writes the checkpoint of a run, whole or not at all.
+ * @param lr the rate of the next step
+ * @throws DivergedError, with nothing written, where a parameter or its momentum is not finite.
+ */
+export async function writeRunCheckpoint(
+  path: string,
+  recipe: Recipe,
+  { progress, facts, order }: RunState,
+  { model, optimiser, lr, stepsPerEpoch }: { model: ColumnNet; optimiser: Sgd; lr: number; stepsPerEpoch: number },
+): Promise<void> {
+  const { mean, ...input } = facts;
+  const { step, schedule: rate, ...rest } = progress;
+  const { model: name, preset, classes, conv6, norm, pooling } = recipe;
+  const finite = (t: Tensor, what: string): TensorLike => ({
+    dtype: t.dtype,
+    shape: t.shape,
+    data: async () => {
+      const values = await t.data();
+      if (!values.every(Number.isFinite)) throw new DivergedError(`${what} is no longer finite`, step);
+      return values;
+    },
+  });
+  const each = (record: Readonly<Record<string, Tensor>>, prefix: string) =>
+    Object.fromEntries(Object.entries(record).map(([key, t]) => [key, finite(t, `${prefix}${key}`)]));
+  try {
+    await saveCheckpoint(path, {
+      meta: {
+        step,
+        epoch: Math.floor(step / stepsPerEpoch),
+        batch: step % stepsPerEpoch,
+        lr,
+        seeds: { run: recipe.seed },
+        // The schemas also fix the order of the keys: the same state gives the same bytes.
+        schedule: schedule.parse({ rate, ...rest }),
+        model: { name, preset, classes: classes ?? input.classes.length, conv6, norm, pooling, columns: model.columns },
+        data: data.parse({ order, input }),
+      },
+      params: each(model.params, ''),
+      momentum: each(optimiser.state().momentum, 'the momentum of '),
+      extra: { mean: { dtype: 'f32', shape: [mean.length], data: () => mean } },
+    });
+  } catch (error) {
+    throw (error as Error).cause instanceof DivergedError ? (error as Error).cause : error;
+  }
+}
+
+export interface RunCheckpoint extends RunState {
+  /** Copies parameters, and momentum where an optimiser is given, into place; from columns to the grouped form and back where they differ. */
+  restore(model: ColumnNet, optimiser: Sgd | null): void;
+}
+
+/**
+ * @param momentum whether to read the momentum as well
+ * @throws SafetensorsError where the file cannot be read; RunError where it is no run's.
+ */
+export async function readRunCheckpoint(path: string, momentum: boolean): Promise<RunCheckpoint> {
+  const loaded = await loadCheckpoint(path, { momentum });
+  const rest = z.object({ schedule, data }).safeParse(loaded.meta);
+  const mean = loaded.extra.mean?.data;
+  if (!rest.success || !(mean instanceof Float32Array))
+    throw new RunError(`${path} was not written by a training run of this version (${loaded.version} wrote it)`);
+  const { rate, ...more } = rest.data.schedule;
+  const { order, input } = rest.data.data;
+  return {
+    progress: { step: loaded.meta.step, schedule: rate, ...more },
+    order,
+    facts: { ...input, mean },
+    restore(model, optimiser) {
+      using s = scope();
+      try {
+        model.load(place(loaded.params, model));
+        const { step, lr } = loaded.meta;
+        optimiser?.load({ step, lr, momentum: place(loaded.momentum, model) });
+      } catch (error) {
+        throw new RunError(`${path} does not fit the run's network: ${(error as Error).message}`, { cause: error });
+      }
+      void s;
+    },
+  };
+}
+
+/** Host values as tensors in the form that `model` has: columns or grouped. */
+function place(values: Readonly<Record<string, LoadedTensor>>, model: ColumnNet): Record<string, Tensor> {
+  const homes: Record<string, Device> = {};
+  for (const [name, p] of Object.entries(model.params)) homes[name] = p.device;
+  const placed: Record<string, Tensor> = {};
+  for (const [name, { shape, data }] of Object.entries(values))
+    placed[name] = tensor(data as Float32Array, { shape, device: homes[name] ?? model.devices[0]! });
+  const columns = 'conv1a.weight' in placed;
+  if (columns === model.columns) return placed;
+  return columns ? mergeColumns(placed) : splitColumns(placed, model.devices);
+}

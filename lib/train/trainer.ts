@@ -1,0 +1,289 @@
+import { tape } from '../autograd/tape';
+import type { Batch, Loader } from '../data/loader';
+import type { ColumnNet } from '../models';
+import { crossEntropy } from '../ops';
+import type { PlateauState, Sgd } from '../optim';
+import { tensor } from '../tensor/create';
+import type { Device } from '../tensor/device';
+import { scope } from '../tensor/scope';
+import { seedOf } from './build';
+import { type Evaluation, evaluate } from './evaluate';
+import { count, emptyTally, type MetricsLine, type MetricsLog, means, type Tally } from './metrics';
+import type { Recipe } from './recipe';
+import { RateSchedule } from './schedule';
+
+/** Where a run stands, beside its parameters and momentum: all that a resumed run needs to go on as if it had not stopped. */
+export interface Progress {
+  /** Updates made. */
+  step: number;
+  /** Sums since the last logged line. */
+  tally: Tally;
+  schedule: PlateauState;
+  /** The step after which the last evaluation was made. */
+  evaluatedAt: number;
+  /** The last evaluation. */
+  evaluation: Evaluation | null;
+  /** The last logged line's means. */
+  lastTrain: { loss: number; top1: number; top5: number } | null;
+  /** The plateau rule has ended the run. */
+  ended: boolean;
+}
+
+export const freshProgress = (schedule: PlateauState): Progress => ({
+  step: 0,
+  tally: emptyTally(),
+  schedule,
+  evaluatedAt: 0,
+  evaluation: null,
+  lastTrain: null,
+  ended: false,
+});
+
+/** The loss or a parameter is NaN or infinite: nothing after that can be learned. */
+export class DivergedError extends Error {
+  constructor(
+    what: string,
+    /** Updates made before. */
+    readonly step: number,
+  ) {
+    super(what);
+  }
+}
+
+export interface TrainerEvents {
+  /** A step's loss is known. */
+  onStep?: (step: number, loss: number) => void;
+  /** A line went to metrics.jsonl. */
+  onLine?: (line: MetricsLine) => void;
+  onEvaluation?: (done: number, total: number) => void;
+}
+
+export interface TrainerParts {
+  recipe: Recipe;
+  model: ColumnNet;
+  optimiser: Sgd;
+  loader: Loader;
+  /** Over the images whose error is watched. */
+  watched: Loader;
+  watchedName: 'validation' | 'test';
+  watchedImages: number;
+  log: MetricsLog;
+  /** Writes a checkpoint (`lr`: the rate of the next step); throws DivergedError, with nothing written, where a parameter is not finite. */
+  save: (progress: Progress, lr: number) => Promise<void>;
+  progress?: Progress;
+  events?: TrainerEvents;
+}
+
+export type Outcome = 'finished' | 'plateau' | 'interrupted';
+
+interface Pending {
+  readonly step: number;
+  readonly lr: number;
+  readonly labels: Int32Array;
+  readonly result: Promise<{ loss: number; logits: Float32Array }>;
+}
+
+// Steps queued on the devices before the host waits for the oldest one: the devices never run dry, and no more than this is in flight.
+const AHEAD = 2;
+
+/** The training loop. One `run` at a time. */
+export class Trainer {
+  readonly #parts: TrainerParts;
+  readonly #schedule: RateSchedule;
+  readonly #devices: readonly Device[];
+  #progress: Progress;
+  #pending: Pending[] = [];
+  /** Training time and images since the last line, pauses (evaluations, checkpoints) left out. */
+  #clock = { since: 0, images: 0 };
+  #saved = { step: 0, at: 0 };
+
+  constructor(parts: TrainerParts) {
+    const { recipe } = parts;
+    this.#parts = parts;
+    this.#schedule = new RateSchedule(recipe.schedule, recipe.lr, recipe.epochs);
+    this.#progress = parts.progress ?? freshProgress(this.#schedule.state());
+    this.#schedule.load(this.#progress.schedule);
+    this.#devices = [...new Set(parts.model.devices)];
+  }
+
+  get progress(): Readonly<Progress> {
+    return this.#progress;
+  }
+
+  /** Steps of the whole run. */
+  get total(): number {
+    return this.#parts.recipe.epochs * this.#parts.loader.steps;
+  }
+
+  /** Trains to the end of the recipe, the end by the plateau rule, or the signal; a checkpoint is written in each case. */
+  async run(signal?: AbortSignal): Promise<Outcome> {
+    const { loader } = this.#parts;
+    this.#saved = { step: this.#progress.step, at: performance.now() };
+    try {
+      // A run stopped after a step and before its evaluation makes that up first.
+      await this.#afterStep(signal);
+      while (this.#progress.step < this.total && !this.#progress.ended && !signal?.aborted) {
+        const epoch = Math.floor(this.#progress.step / loader.steps);
+        await this.#epoch(loader.epoch(epoch, this.#progress.step % loader.steps), signal);
+      }
+      await this.#drain();
+      if (this.#saved.step !== this.#progress.step || this.#progress.step === 0) await this.#save();
+    } finally {
+      await Promise.allSettled(this.#pending.map((p) => p.result));
+    }
+    if (signal?.aborted && !this.#done) return 'interrupted';
+    return this.#progress.ended ? 'plateau' : 'finished';
+  }
+
+  get #done(): boolean {
+    const p = this.#progress;
+    return p.ended || (p.step >= this.total && (p.evaluatedAt === p.step || !this.#evaluationDue()));
+  }
+
+  async #epoch(batches: AsyncIterable<Batch>, signal?: AbortSignal): Promise<void> {
+    this.#clock = { since: performance.now(), images: 0 };
+    for await (const batch of batches) {
+      this.#queue(batch);
+      if (this.#pending.length > AHEAD) await this.#settle();
+      await this.#afterStep(signal);
+      if (this.#progress.ended || signal?.aborted) return;
+    }
+  }
+
+  /** Queues one update. Only reading back its loss waits for it, and that is left to {@link #settle}. */
+  #queue(batch: Batch): void {
+    const { model, optimiser, loader, recipe } = this.#parts;
+    const { step } = this.#progress;
+    const lr = this.#schedule.rate(step / loader.steps);
+    optimiser.lr = lr;
+    using s = scope();
+    const device = model.devices[0]!;
+    const x = tensor(batch.images as Float32Array, {
+      shape: [batch.count, ...loader.shape] as [number, number, number, number],
+      device,
+    });
+    const labels = tensor(batch.labels, { shape: [batch.count], dtype: 'i32', device });
+    using t = tape();
+    const logits = model.forward(x, { train: true, seed: seedOf(recipe, 'dropout', step) });
+    const loss = crossEntropy(logits, labels);
+    const read = [loss.data(), logits.data()] as const;
+    optimiser.apply(t.gradients(loss, model.params));
+    void s;
+    // A failure anywhere in the step, the update included, comes out of its device's synchronize.
+    const result = Promise.all([...read, ...this.#devices.map((d) => d.synchronize())]).then(([l, values]) => ({
+      loss: l[0]!,
+      logits: values,
+    }));
+    result.catch(() => {}); // reported where it is awaited
+    this.#pending.push({ step, lr, labels: batch.labels.slice(), result });
+    this.#progress.step = step + 1;
+  }
+
+  /** Waits for the oldest step in flight and counts it. */
+  async #settle(): Promise<void> {
+    const { step, lr, labels, result } = this.#pending.shift()!;
+    const { loss, logits } = await result;
+    if (!Number.isFinite(loss)) throw new DivergedError(`the loss is ${loss}`, step);
+    const { loader, recipe, events } = this.#parts;
+    const { tally } = this.#progress;
+    count(tally, logits, labels, loss);
+    this.#clock.images += labels.length;
+    const made = step + 1;
+    events?.onStep?.(made, loss);
+    if (made % recipe.logSteps !== 0 && made !== this.total) return;
+    const now = performance.now();
+    this.#progress.lastTrain = means(tally);
+    this.#write({
+      kind: 'train',
+      step: made,
+      epoch: made / loader.steps,
+      ...this.#progress.lastTrain,
+      lr,
+      imagesPerSecond: this.#clock.images / ((now - this.#clock.since) / 1000),
+    });
+    this.#progress.tally = emptyTally();
+    this.#clock = { since: now, images: 0 };
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#pending.length > 0) await this.#settle();
+  }
+
+  #write(line: MetricsLine): void {
+    this.#parts.log.write(line);
+    this.#parts.events?.onLine?.(line);
+  }
+
+  /** What is due between two steps: an evaluation, a checkpoint. */
+  async #afterStep(signal?: AbortSignal): Promise<void> {
+    const { recipe } = this.#parts;
+    const { step } = this.#progress;
+    const evaluates = this.#evaluationDue() && this.#progress.evaluatedAt !== step;
+    const minutes = (performance.now() - this.#saved.at) / 60_000;
+    const saves =
+      this.#saved.step !== step &&
+      ((recipe.checkpointSteps > 0 && step % recipe.checkpointSteps === 0) ||
+        (recipe.checkpointMinutes > 0 && minutes >= recipe.checkpointMinutes));
+    if (!evaluates && !saves) return;
+    await this.#drain();
+    const begun = performance.now();
+    if (evaluates && !(await this.#evaluate(signal))) return;
+    if (evaluates || saves) await this.#save();
+    this.#clock.since += performance.now() - begun;
+  }
+
+  #evaluationDue(): boolean {
+    const { recipe, loader } = this.#parts;
+    const { step } = this.#progress;
+    if (step === 0) return false;
+    const every = (n: number) => n > 0 && step % n === 0;
+    const ever = recipe.evalEpochs > 0 || recipe.evalSteps > 0;
+    return every(recipe.evalSteps) || every(recipe.evalEpochs * loader.steps) || (ever && step === this.total);
+  }
+
+  /** @returns false where the signal came first; the evaluation is then made when the run is resumed. */
+  async #evaluate(signal?: AbortSignal): Promise<boolean> {
+    const { model, watched, watchedName, watchedImages, loader, events } = this.#parts;
+    const { step } = this.#progress;
+    const begun = performance.now();
+    let evaluation: Evaluation;
+    try {
+      evaluation = await evaluate([{ model, loader: watched }], {
+        onBatch: (done) => events?.onEvaluation?.(done, watchedImages),
+        ...(signal ? { signal } : {}),
+      });
+    } catch (error) {
+      if (signal?.aborted) return false;
+      throw error;
+    }
+    if (!Number.isFinite(evaluation.loss))
+      throw new DivergedError(`the ${watchedName} loss is ${evaluation.loss}`, step);
+    const { loss, top1, top5, images } = evaluation;
+    this.#write({
+      kind: 'eval',
+      split: watchedName,
+      step,
+      epoch: step / loader.steps,
+      loss,
+      top1,
+      top5,
+      lr: this.#schedule.rate(step / loader.steps),
+      imagesPerSecond: images / ((performance.now() - begun) / 1000),
+    });
+    const goOn = this.#schedule.observe(top1);
+    Object.assign(this.#progress, {
+      schedule: this.#schedule.state(),
+      evaluatedAt: step,
+      evaluation,
+      ended: !goOn,
+    } satisfies Partial<Progress>);
+    return true;
+  }
+
+  async #save(): Promise<void> {
+    this.#parts.log.flush();
+    const { step } = this.#progress;
+    await this.#parts.save(structuredClone(this.#progress), this.#schedule.rate(step / this.#parts.loader.steps));
+    this.#saved = { step, at: performance.now() };
+  }
+}

@@ -1,0 +1,190 @@
+import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { sampleFolder } from '../../lib/data/fashion_mnist';
+import { readMetrics } from '../../lib/train/metrics';
+import { convtape, temporaryFolder } from '../support/cli';
+
+const folder = temporaryFolder();
+const sample = `fashion-mnist:${sampleFolder()}`;
+const tiny = ['--model', 'alexnet-small', '--devices', 'cpu:0,cpu:1', '--data', sample, '--batch', '32'];
+const limits = ['--set', 'trainLimit=96', 'testLimit=50', 'logSteps=1'];
+const out = join(folder, 'run');
+
+test('train writes a run, eval and predict read it', async () => {
+  const trained = await convtape('train', ...tiny, '--out', out, '--epochs', '2', ...limits, '--json');
+  expect(trained.err).toMatch(/step 6\/6/);
+  expect(trained.status).toBe(0);
+  const report = JSON.parse(trained.out);
+  expect(report).toMatchObject({ run: out, outcome: 'finished', step: 6, epoch: 2, model: 'alexnet-small' });
+  expect(report.evaluation).toMatchObject({ split: 'test', images: 50, step: 6 });
+  const config = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
+  expect(config).toMatchObject({ batch: 32, epochs: 2, trainLimit: 96, devices: ['cpu:0', 'cpu:1'], momentum: 0.9 });
+  const lines = readMetrics(join(out, 'metrics.jsonl'));
+  expect(lines.map((l) => [l.kind, l.step])).toEqual([
+    ...[1, 2, 3].map((s) => ['train', s]),
+    ['eval', 3],
+    ...[4, 5, 6].map((s) => ['train', s]),
+    ['eval', 6],
+  ]);
+  for (const line of lines)
+    for (const key of ['epoch', 'loss', 'top1', 'top5', 'lr', 'imagesPerSecond'] as const)
+      expect(Number.isFinite(line[key])).toBe(true);
+
+  const evaluated = await convtape('eval', out, '--data', sample, '--limit', '50', '--json');
+  expect(evaluated.status).toBe(0);
+  const result = JSON.parse(evaluated.out);
+  expect(result).toMatchObject({ run: out, split: 'test', images: 50, tenCrop: false });
+  expect([result.top1, result.top5, result.loss]).toEqual([
+    report.evaluation.top1,
+    report.evaluation.top5,
+    report.evaluation.loss,
+  ]);
+  const grouped = JSON.parse((await convtape('eval', out, '--limit', '50', '--devices', 'cpu:0', '--json')).out);
+  expect(grouped.loss).toBeCloseTo(result.loss, 4);
+  const both = JSON.parse((await convtape('eval', out, '--with', out, '--limit', '50', '--json')).out);
+  expect(both.loss).toBeCloseTo(result.loss, 12);
+  expect(both.runs).toHaveLength(2);
+});
+
+test('a run is not overwritten, and a finished one resumes to itself', async () => {
+  const again = await convtape('train', ...tiny, '--out', out, '--epochs', '1', ...limits);
+  expect(again).toEqual({
+    status: 1,
+    out: '',
+    err: `convtape: there is a run in ${out} already; give --resume to go on with it, or another --out\n`,
+  });
+  const before = readFileSync(join(out, 'checkpoint.safetensors'));
+  const resumed = await convtape('train', '--out', out, '--resume');
+  expect(resumed.status).toBe(0);
+  expect(resumed.err).toContain('resuming');
+  expect(readFileSync(join(out, 'checkpoint.safetensors')).equals(before)).toBe(true);
+  const changed = await convtape('train', '--out', out, '--resume', '--batch', '16');
+  expect(changed).toMatchObject({
+    status: 2,
+    err: expect.stringMatching(/^convtape: recipe: batch is 32 in this run and a resumed run keeps it, got 16\n$/),
+  });
+});
+
+test('wrong usage is one line and exit status 2', async () => {
+  const somewhere = ['--out', join(folder, 'never')];
+  for (const [args, message] of [
+    [['train', ...somewhere, '--bach', '3'], /unknown option '--bach' \(Did you mean --batch\?\)/],
+    [['train', ...tiny], /required option '--out <folder>' not specified/],
+    [['train', ...somewhere], /train needs --data: fashion-mnist/],
+    [['train', ...somewhere, '--data', 'mnist'], /no such kind of data; there are fashion-mnist/],
+    [['train', ...somewhere, ...tiny, '--model', 'vgg'], /model must be one of alexnet, alexnet-small, got "vgg"/],
+    [['train', ...somewhere, ...tiny, '--devices', 'cpu:9'], /--devices: there is no 'cpu:9'; there are cpu:0, cpu:1/],
+    [['train', ...somewhere, ...tiny, '--batch', 'x'], /batch must be a whole number from 1 to 65536, got "x"/],
+    [['train', ...somewhere, ...tiny, '--set', 'lrr=1'], /no key 'lrr'; did you mean 'lr'\?/],
+    [['train', ...somewhere, ...tiny, '--set', 'lr'], /--set takes key=value, got 'lr'/],
+    [['eval', out, '--split', 'all'], /choices are train, validation, test/i],
+    [['predict', out], /missing required argument 'image'/],
+    [['predict', out, 'x.png', '--top', '0'], /whole number from 1/],
+    [['gradcheck', 'rely'], /no operator 'rely'; did you mean relu\?/],
+    [['trane'], /unknown command 'trane' \(Did you mean train\?\)/],
+  ] as [string[], RegExp][]) {
+    const result = await convtape(...args);
+    expect(result.err).toMatch(message);
+    expect(result.err.trimEnd().split('\n')).toHaveLength(1);
+    expect(result).toMatchObject({ status: 2, out: '' });
+  }
+  expect(existsSync(join(folder, 'never'))).toBe(false);
+});
+
+test('work that fails is one line and exit status 1, with the stack under --debug', async () => {
+  const truncated = join(folder, 'truncated');
+  const file = join(folder, 'file');
+  mkdirSync(truncated);
+  writeFileSync(file, 'no folder');
+  for (const name of ['config.json', 'checkpoint.safetensors'])
+    writeFileSync(join(truncated, name), readFileSync(join(out, name)));
+  truncateSync(join(truncated, 'checkpoint.safetensors'), 100_000);
+  for (const [args, message] of [
+    [
+      ['train', '--out', join(folder, 'never'), ...tiny, '--data', 'folder:/nowhere/at/all'],
+      /no folder \/nowhere\/at\/all/,
+    ],
+    [['train', '--out', join(file, 'run'), ...tiny], /file.run cannot be written: part of the path is not a folder/],
+    [['train', '--out', folder, ...tiny], /holds something else/],
+    [['eval', join(folder, 'nowhere')], /there is no run in .*nowhere/],
+    [['eval', truncated], /checkpoint\.safetensors/],
+    [['train', '--out', truncated, '--resume'], /checkpoint\.safetensors/],
+    [['predict', out, join(folder, 'nowhere.png')], /nowhere\.png cannot be read as an image: no such file/],
+    [['predict', out, file], /file cannot be read as an image/],
+  ] as [string[], RegExp][]) {
+    const result = await convtape(...args);
+    expect(result.err).toMatch(message);
+    expect(result.err.trimEnd().split('\n')).toHaveLength(1);
+    expect(result).toMatchObject({ status: 1, out: '' });
+  }
+  expect(existsSync(join(folder, 'never'))).toBe(false);
+  const debug = await convtape('eval', join(folder, 'nowhere'), '--debug');
+  expect(debug.err).toMatch(/\n {4}at /);
+});
+
+test('a loss that is no number ends the run, keeps the last good checkpoint and says what to try', async () => {
+  const run = join(folder, 'diverges');
+  const args = [
+    'train',
+    ...tiny,
+    '--out',
+    run,
+    '--epochs',
+    '3',
+    ...limits,
+    '--set',
+    'evalEpochs=0',
+    'checkpointSteps=2',
+    'schedule=constant',
+  ];
+  const calm = await convtape(...args, '--lr', '0.01', '--epochs', '1', '--set', 'trainLimit=64');
+  expect(calm.status).toBe(0);
+  const good = readFileSync(join(run, 'checkpoint.safetensors'));
+  const wild = await convtape('train', '--out', run, '--resume', '--epochs', '9', '--lr', '1e30');
+  expect(wild).toMatchObject({ status: 1, out: '' });
+  expect(wild.err.trimEnd().split('\n').at(-1)).toMatch(
+    /^convtape: step \d+: .*(NaN|finite|infinit).*; the checkpoint of step 2 is kept in .*\. Try a lower rate: --resume --lr 1e\+29$/i,
+  );
+  expect(readFileSync(join(run, 'checkpoint.safetensors')).equals(good)).toBe(true);
+  const recovered = await convtape('train', '--out', run, '--resume', '--epochs', '2', '--lr', '0.001');
+  expect(recovered.status).toBe(0);
+  expect(readMetrics(join(run, 'metrics.jsonl')).map((l) => l.step)).toEqual([1, 2, 3, 4]);
+});
+
+test('predict names classes with probabilities', async () => {
+  const sharp = (await import('sharp')).default;
+  const image = join(folder, 'dark.png');
+  await sharp({ create: { width: 40, height: 60, channels: 4, background: '#102030' } })
+    .png()
+    .toFile(image);
+  const json = JSON.parse((await convtape('predict', out, image, image, '--top', '3', '--json')).out);
+  expect(json.predictions).toHaveLength(2);
+  expect(json.predictions[0].top).toHaveLength(3);
+  expect(json.predictions[0]).toEqual({ image, top: json.predictions[1].top });
+  const all = JSON.parse((await convtape('predict', out, image, '--top', '10', '--json')).out).predictions[0].top;
+  const sum = all.reduce((s: number, t: { probability: number }) => s + t.probability, 0);
+  expect(sum).toBeCloseTo(1, 9);
+  const text = await convtape('predict', out, image);
+  expect(text.out).toMatch(/dark\.png\n {2}\S.* \d+\.\d\d%\n/);
+});
+
+test('devices and gradcheck report, as text and as JSON', async () => {
+  const json = JSON.parse((await convtape('devices', '--json')).out);
+  expect(json.devices.map((d: { name: string }) => d.name)).toEqual(expect.arrayContaining(['cpu:0', 'cpu:1']));
+  expect(json.devices[0].peerAccess).toMatchObject({ 'cpu:0': 'same', 'cpu:1': 'direct' });
+  expect(json.addon.isas).toContain('portable');
+  expect((await convtape('devices')).out).toMatch(/cpu:1 .*\n/);
+  const checks = await convtape('gradcheck', 'relu', '--devices', 'cpu:1', '--json');
+  expect(checks.status).toBe(0);
+  expect(JSON.parse(checks.out)).toMatchObject({
+    failed: 0,
+    checks: expect.arrayContaining([expect.objectContaining({ device: 'cpu:1', operator: 'relu', outcome: 'passed' })]),
+  });
+  expect((await convtape('gradcheck', 'relu')).out).toMatch(/\d+ passed, 0 failed\n$/);
+});
+
+test('help and version succeed; no command is wrong usage', async () => {
+  expect(await convtape('--version')).toMatchObject({ status: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+  expect(await convtape('train', '--help')).toMatchObject({ status: 0, out: expect.stringContaining('--resume') });
+  expect(await convtape()).toMatchObject({ status: 2, out: '' });
+});

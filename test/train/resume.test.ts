@@ -1,0 +1,122 @@
+// A run that is stopped, or killed, and resumed ends with the same bits as one that was not.
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { sampleFolder } from '../../lib/data/fashion_mnist';
+import { type MetricsLine, readMetrics } from '../../lib/train/metrics';
+import { train } from '../../lib/train/run';
+import { convtapeProcess, temporaryFolder } from '../support/cli';
+
+const folder = temporaryFolder();
+// Seven steps a pass, the last one short; a line every three steps, which no pass divides into; evaluations within a pass as well.
+const recipe = {
+  data: `fashion-mnist:${sampleFolder()}`,
+  model: 'alexnet-small',
+  devices: ['cpu:0', 'cpu:1'],
+  batch: 16,
+  epochs: 2,
+  trainLimit: 110,
+  validation: 10,
+  testLimit: 10,
+  logSteps: 3,
+  checkpointSteps: 4,
+  evalSteps: 5,
+  lr: 0.01,
+  schedule: { kind: 'plateau', patience: 1, factor: 0.5, drops: 100 },
+};
+
+const digest = (run: string) =>
+  createHash('sha256')
+    .update(readFileSync(join(run, 'checkpoint.safetensors')))
+    .digest('hex');
+const lines = (run: string) =>
+  readMetrics(join(run, 'metrics.jsonl')).map(({ imagesPerSecond: _, ...line }: MetricsLine) => line);
+
+let whole: { digest: string; lines: ReturnType<typeof lines> };
+
+beforeAll(async () => {
+  const out = join(folder, 'whole');
+  const result = await train(recipe, { out });
+  expect(result).toMatchObject({ outcome: 'finished', progress: { step: 14 } });
+  whole = { digest: digest(out), lines: lines(out) };
+});
+
+test('the same recipe gives the same bits twice', async () => {
+  const out = join(folder, 'twice');
+  await train(recipe, { out });
+  expect(digest(out)).toBe(whole.digest);
+  expect(lines(out)).toEqual(whole.lines);
+});
+
+test('a run stopped after every step, and resumed, ends with the same bits', async () => {
+  const out = join(folder, 'stopped');
+  let outcome = '';
+  let sessions = 0;
+  while (outcome !== 'finished') {
+    const stop = new AbortController();
+    const begun = { step: -1 };
+    const events = {
+      onStep: (step: number) => {
+        if (begun.step < 0) begun.step = step;
+        stop.abort();
+      },
+      // Stops in the middle of evaluations as well.
+      onEvaluation: () => stop.abort(),
+    };
+    ({ outcome } = await train(recipe, { out, resume: sessions++ > 0, signal: stop.signal, events }));
+    expect(sessions).toBeLessThan(40);
+  }
+  expect(sessions).toBeGreaterThan(5);
+  expect(digest(out)).toBe(whole.digest);
+  expect(lines(out)).toEqual(whole.lines);
+});
+
+test('a run killed at any moment, and resumed, ends with the same bits', async () => {
+  const out = join(folder, 'killed');
+  const flags = Object.entries(recipe).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+  let kills = 0;
+  for (let session = 0; ; session++) {
+    const child = convtapeProcess('train', '--out', out, '--resume', '--set', ...flags);
+    let errors = '';
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      errors += text;
+    });
+    // Let a line or an evaluation appear, then kill after a pause that differs from one session to the next.
+    if (session < 3) child.stderr!.once('data', () => setTimeout(() => child.kill('SIGKILL'), 30 + 140 * session));
+    const [status, signal] = await once(child, 'close');
+    if (signal === 'SIGKILL') kills++;
+    else {
+      expect({ status, errors: status === 0 ? '' : errors }).toEqual({ status: 0, errors: '' });
+      break;
+    }
+  }
+  expect(kills).toBeGreaterThan(0);
+  expect(digest(out)).toBe(whole.digest);
+  expect(lines(out)).toEqual(whole.lines);
+});
+
+test('SIGTERM writes a checkpoint and ends with 128 + 15', async () => {
+  const out = join(folder, 'terminated');
+  const child = convtapeProcess(
+    'train',
+    '--out',
+    out,
+    '--set',
+    ...Object.entries(recipe).map(([k, v]) => `${k}=${JSON.stringify(v)}`),
+    'logSteps=1',
+    'epochs=1000',
+  );
+  let errors = '';
+  let asked = false;
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    errors += text;
+    if (!asked && errors.includes('step 2/')) asked = child.kill('SIGTERM');
+  });
+  const [status] = await once(child, 'close');
+  expect(status).toBe(143);
+  expect(errors).toMatch(/convtape: stopped by SIGTERM after step \d+; go on with --out .* --resume\n$/);
+  const step = Number(/after step (\d+)/.exec(errors)![1]);
+  const { progress } = await train({ epochs: Math.ceil((step + 1) / 7) }, { out, resume: true });
+  expect(progress.step).toBeGreaterThan(step);
+});
