@@ -1,6 +1,16 @@
 // The package as a stranger gets it: npm pack, the tarball installed in an empty folder, and used from there.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build, manifest, root } from '../support/package';
@@ -35,6 +45,10 @@ function install(tarball: string): void {
   });
   mkdirSync(join(folder, 'node_modules/convtape'));
   run('tar', ['xzf', tarball, '--strip-components=1', '-C', join(folder, 'node_modules/convtape')]);
+  const bin = join(folder, 'node_modules/.bin/convtape');
+  rmSync(bin, { force: true });
+  symlinkSync(join('..', 'convtape', manifest.bin.convtape), bin);
+  chmodSync(bin, 0o755);
 }
 
 beforeAll(() => {
@@ -133,6 +147,11 @@ test.each([
   const compilerOptions = { target: 'es2022', lib: ['es2022'], types: [], strict: true, noEmit: true, ...options };
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [file] }));
   run('node', [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.']);
+});
+
+test('the command line is installed with it', () => {
+  const { devices } = JSON.parse(run(join(folder, 'node_modules/.bin/convtape'), ['devices', '--json']));
+  expect(devices.length).toBeGreaterThanOrEqual(2);
 });
 
 test('what the manifest names is there', () => {
