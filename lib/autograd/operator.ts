@@ -22,20 +22,26 @@ export interface Rule<A = any> {
    * A rule that is `null` belongs to an operator without a derivative.
    */
   readonly gradient: ((context: GradientContext<A>, dy: AnyTensor) => readonly (AnyTensor | null)[]) | null;
+  /** Positions of the inputs that may be null: a bias. */
+  readonly optional?: readonly number[];
 }
 
 /** A rule, with its attributes' type. */
-export function rule<A>(name: string, gradient: Rule<A>['gradient']): Rule<A> {
-  return { name, gradient };
+export function rule<A>(name: string, gradient: Rule<A>['gradient'], optional: readonly number[] = []): Rule<A> {
+  return { name, gradient, optional };
 }
 
-/** Throws unless every input is a live tensor and all are on one device, which it returns. */
-export function commonDevice(operator: string, inputs: readonly (AnyTensor | null)[]): Device {
+/** Throws unless every input is a live tensor (or null where that is `optional`) and all are on one device, which it returns. */
+export function commonDevice(
+  operator: string,
+  inputs: readonly (AnyTensor | null)[],
+  optional: readonly number[] = [],
+): Device {
   let first: AnyTensor | undefined;
   inputs.forEach((t, i) => {
-    if (t === null) return;
+    if (t === null && optional.includes(i)) return;
     if (!(t instanceof Tensor))
-      throw new TypeError(`${operator}: input ${i} must be a Tensor, got ${t === undefined ? 'undefined' : typeof t}`);
+      throw new TypeError(`${operator}: input ${i} must be a Tensor, got ${t == null ? String(t) : typeof t}`);
     const device = t.storage(operator).device;
     if (first && device !== first.device)
       throw new TypeError(
@@ -57,7 +63,7 @@ export function apply<A, T extends AnyTensor>(
   attrs: A,
   forward: (device: Device, save: (...tensors: AnyTensor[]) => void) => T,
 ): T {
-  const device = commonDevice(rule.name, inputs);
+  const device = commonDevice(rule.name, inputs, rule.optional);
   if (!recording()) return forward(device, () => {});
   const saved: SavedTensor[] = [];
   try {

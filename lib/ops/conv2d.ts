@@ -31,20 +31,24 @@ interface Attributes {
 
 // With X the column matrix of x (row (c,r,s), column (n,i,j)) and W the weight as K×CRS, y = W·X + b:
 //   dX = Wᵀ·dy, each element added back to where it came from,  dW = dy·Xᵀ,  db[k] = Σ_{n,i,j} dy[n,k,i,j]
-export const conv2dRule = rule<Attributes>('conv2d', ({ attrs: { sizes, relu }, saved, needs }, dyAfter) => {
-  const [x, weight, y] = saved;
-  const dy = relu ? throughRelu('conv2d', dyAfter, y!) : dyAfter;
-  const given = dy.storage('conv2d').native;
-  const dx = needs[0] ? empty(x!.shape, dy.device) : null;
-  if (dx) launch('conv2dGradInput', sizes, [given, weight!.storage('conv2d').native], [dx.storage('conv2d').native]);
-  const dweight = needs[1] ? empty(weight!.shape, dy.device) : null;
-  if (dweight)
-    launch('conv2dGradWeight', sizes, [given, x!.storage('conv2d').native], [dweight.storage('conv2d').native]);
-  const dbias = needs[2]
-    ? biasGradient('conv2d', dy, sizes.batch, sizes.filters, dy.size / (sizes.batch * sizes.filters))
-    : null;
-  return [dx, dweight, dbias];
-});
+export const conv2dRule = rule<Attributes>(
+  'conv2d',
+  ({ attrs: { sizes, relu }, saved, needs }, dyAfter) => {
+    const [x, weight, y] = saved;
+    const dy = relu ? throughRelu('conv2d', dyAfter, y!) : dyAfter;
+    const given = dy.storage('conv2d').native;
+    const dx = needs[0] ? empty(x!.shape, dy.device) : null;
+    if (dx) launch('conv2dGradInput', sizes, [given, weight!.storage('conv2d').native], [dx.storage('conv2d').native]);
+    const dweight = needs[1] ? empty(weight!.shape, dy.device) : null;
+    if (dweight)
+      launch('conv2dGradWeight', sizes, [given, x!.storage('conv2d').native], [dweight.storage('conv2d').native]);
+    const dbias = needs[2]
+      ? biasGradient('conv2d', dy, sizes.batch, sizes.filters, dy.size / (sizes.batch * sizes.filters))
+      : null;
+    return [dx, dweight, dbias];
+  },
+  [2],
+);
 
 /**
  * Convolution (cross-correlation) with zero padding:

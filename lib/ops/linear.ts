@@ -25,31 +25,35 @@ interface Attributes {
 }
 
 // y = x·Wᵀ + b:  dx = dy·W,  dW = dyᵀ·x,  db = Σ over the rows of dy
-export const linearRule = rule<Attributes>('linear', ({ attrs, saved, needs }, dyAfter) => {
-  const { rows, inputs, outputs, relu } = attrs;
-  const [x, weight, y] = saved;
-  const dy = relu ? throughRelu('linear', dyAfter, y!) : dyAfter;
-  const given = dy.storage('linear').native;
-  const common = { batch: 1, relu: false, transposeB: false };
-  const dx = needs[0] ? empty(x!.shape, dy.device) : null;
-  if (dx)
-    launch(
-      'matmul',
-      { ...common, m: rows, n: inputs, k: outputs, transposeA: false },
-      [given, weight!.storage('linear').native],
-      [dx.storage('linear').native],
-    );
-  const dweight = needs[1] ? empty(weight!.shape, dy.device) : null;
-  if (dweight)
-    launch(
-      'matmul',
-      { ...common, m: outputs, n: inputs, k: rows, transposeA: true },
-      [given, x!.storage('linear').native],
-      [dweight.storage('linear').native],
-    );
-  const dbias = needs[2] ? biasGradient('linear', dy, rows, outputs, 1) : null;
-  return [dx, dweight, dbias];
-});
+export const linearRule = rule<Attributes>(
+  'linear',
+  ({ attrs, saved, needs }, dyAfter) => {
+    const { rows, inputs, outputs, relu } = attrs;
+    const [x, weight, y] = saved;
+    const dy = relu ? throughRelu('linear', dyAfter, y!) : dyAfter;
+    const given = dy.storage('linear').native;
+    const common = { batch: 1, relu: false, transposeB: false };
+    const dx = needs[0] ? empty(x!.shape, dy.device) : null;
+    if (dx)
+      launch(
+        'matmul',
+        { ...common, m: rows, n: inputs, k: outputs, transposeA: false },
+        [given, weight!.storage('linear').native],
+        [dx.storage('linear').native],
+      );
+    const dweight = needs[1] ? empty(weight!.shape, dy.device) : null;
+    if (dweight)
+      launch(
+        'matmul',
+        { ...common, m: outputs, n: inputs, k: rows, transposeA: true },
+        [given, x!.storage('linear').native],
+        [dweight.storage('linear').native],
+      );
+    const dbias = needs[2] ? biasGradient('linear', dy, rows, outputs, 1) : null;
+    return [dx, dweight, dbias];
+  },
+  [2],
+);
 
 /**
  * A fully-connected layer: `y[…,o] = bias[o] + Σ_i x[…,i] · weight[o,i]`.

@@ -1,0 +1,28 @@
+// Every operator, handed something that is no tensor where it takes one: an error with its name, whatever it is.
+import { tensor } from '../../lib';
+import { drawInputs } from '../../lib/ops/cases';
+import { operatorNames, registry } from '../../lib/ops/registry';
+import { kinds } from '../support/devices';
+
+// copyTo's sample asks its input for a device; test/ops/copy_to.test.ts has its errors.
+test.each(operatorNames.filter((name) => name !== 'copyTo'))('%s', (name) => {
+  const c = registry[name].cases[0];
+  const disposed = tensor([1]);
+  disposed.dispose();
+  for (const input of Object.keys(c.inputs)) {
+    if (input === 'bias') continue;
+    for (const value of [null, undefined, 'abc', {}, [1, 2], new Float32Array(3), () => 1, 1n, Number.NaN, disposed]) {
+      const inputs = drawInputs(c, kinds[0]!);
+      // A number stands for a scalar in these.
+      if (typeof value === 'number' && ['add', 'sub', 'mul', 'div', 'maximum'].includes(name)) continue;
+      let thrown: unknown;
+      try {
+        c.run({ ...inputs, [input]: value });
+      } catch (error) {
+        thrown = error;
+      }
+      const message = thrown instanceof Error ? thrown.message : `nothing was thrown for ${input} = ${String(value)}`;
+      expect(message).toMatch(new RegExp(`^${name}: `));
+    }
+  }
+});
