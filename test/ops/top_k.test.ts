@@ -13,7 +13,7 @@ describe.each(kinds)('on %s', (device) => {
       [2, 1000, 1000],
       [1, 20_000, 37],
       [500, 64, 10],
-    ] as const) {
+    ] as [number, number, number][]) {
       using s = scope();
       // Half of the rows' elements are whole numbers, so that ties are many.
       const x = Float32Array.from({ length: rows * n }, () =>

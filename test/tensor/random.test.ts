@@ -44,7 +44,7 @@ describe.each(kinds)('on %s', (device) => {
       [12345, 7],
       [2 ** 53 - 1, 66],
       [0x1234567890abc, 70_003],
-    ] as const) {
+    ] as [number, number][]) {
       const values = await uniform([n], { seed, device }).data();
       for (let i = 0; i < n; i += i < 70 ? 1 : 997) expect(values[i]).toBe((words(i, seed)[i % 4]! >>> 8) / 2 ** 24);
     }
@@ -59,7 +59,7 @@ describe.each(kinds)('on %s', (device) => {
       [2 ** 24, 2 ** 24 + 2],
       [-1e-45, 0],
       [-(2 ** 24) - 2, -(2 ** 24)],
-    ] as const) {
+    ] as [number, number][]) {
       const drawn = await uniform([1000], { low, high, seed: 4, device }).data();
       expect(drawn.every((x) => x >= Math.fround(low) && x < high)).toBe(true);
     }
