@@ -1,13 +1,15 @@
 // Where a command writes. Reports go to standard output; progress, log and errors to standard error, so that `--json` output can be piped.
 import { SingleBar } from 'cli-progress';
+import { type Colours, coloursOf } from '../figures/terminal';
 
 export interface Io {
   out(text: string): void;
   err(text: string): void;
   /** Whether standard error is a terminal, where a progress bar may be redrawn. */
   readonly terminal: boolean;
-  /** Columns of the terminal. */
+  /** Width of the terminal, in characters, and the colours that standard output shows. */
   readonly columns: number;
+  readonly colours: Colours;
 }
 
 export const processIo: Io = {
@@ -17,7 +19,10 @@ export const processIo: Io = {
     return process.stderr.isTTY === true;
   },
   get columns() {
-    return process.stderr.columns ?? 80;
+    return process.stdout.columns ?? process.stderr.columns ?? 80;
+  },
+  get colours() {
+    return coloursOf(process.stdout);
   },
 };
 

@@ -4,6 +4,7 @@ import { devicesCommand } from './commands/devices';
 import { evalCommand } from './commands/eval';
 import { gradcheckCommand } from './commands/gradcheck';
 import { predictCommand } from './commands/predict';
+import { quickstartCommand } from './commands/quickstart';
 import { trainCommand } from './commands/train';
 import { exitStatus, oneLine } from './errors';
 import { type Io, processIo } from './io';
@@ -22,7 +23,8 @@ function build(io: Io): Command {
       outputError: () => {},
     })
     .addHelpText('after', '\nExit status: 0 done; 1 the work failed; 2 wrong usage; 128 + n stopped by signal n.');
-  for (const add of [devicesCommand, trainCommand, evalCommand, predictCommand, gradcheckCommand]) add(program, io);
+  for (const add of [quickstartCommand, devicesCommand, trainCommand, evalCommand, predictCommand, gradcheckCommand])
+    add(program, io);
   // `--debug` may stand behind the command as well as before it.
   for (const command of program.commands) command.option('--debug', 'show the stack of an error');
   return program;

@@ -1,4 +1,5 @@
 // Training as a person sees it: a bar or lines while it runs, a report at the end.
+import type { Dataset } from '../data';
 import type { MetricsLine } from '../train/metrics';
 import type { RecipeInput } from '../train/recipe';
 import { type RunFacts, type TrainResult, train } from '../train/run';
@@ -6,11 +7,15 @@ import { duration, type Io, Progress, percent } from './io';
 import { interruptible } from './signals';
 
 /** Trains with progress on standard error. SIGINT and SIGTERM end the run with a checkpoint. */
-export async function trainWithProgress(io: Io, recipe: RecipeInput, out: string, resume: boolean) {
+export async function trainWithProgress(
+  io: Io,
+  recipe: RecipeInput,
+  { out, resume, dataset }: { out: string; resume?: boolean; dataset?: Dataset },
+) {
   const view = new TrainView(io);
   try {
     const { result, received } = await interruptible(io, 'stopping after this step, with a checkpoint', (signal) =>
-      train(recipe, { out, resume, signal, events: view }),
+      train(recipe, { out, resume, dataset, signal, events: view }),
     );
     return { result, received, facts: view.facts! };
   } finally {

@@ -2,12 +2,18 @@
 import * as models from '../models';
 import { type Sgd, type SgdGroup, sgd } from '../optim';
 import { randn } from '../tensor/create';
-import { device } from '../tensor/device';
+import { device, devices } from '../tensor/device';
 import { mixSeed } from '../tensor/random';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import type { InputFacts } from './input';
 import type { Recipe } from './recipe';
+
+/** Two GPUs, else one, else the CPU's two. */
+export function defaultDevices(): string[] {
+  const gpus = devices('cuda');
+  return (gpus.length > 0 ? gpus : devices('cpu')).slice(0, 2).map((d) => d.name);
+}
 
 /** What the seeds of a run are for. (The data loader draws from the run's own seed, in streams that no tensor uses.) */
 const uses = { weights: 1, dropout: 2 } as const;

@@ -43,8 +43,8 @@ export function chooseSplits(dataset: Dataset, recipe: Recipe): Splits {
       watchedName: 'validation',
     };
   const whole = limit(dataset.train, recipe.trainLimit);
-  const held =
-    recipe.validation ?? (recipe.schedule.kind === 'plateau' ? Math.max(1, Math.floor(whole.length / 10)) : 0);
+  const wanted = recipe.validation ?? (recipe.schedule.kind === 'plateau' ? 0.1 : 0);
+  const held = wanted > 0 && wanted < 1 ? Math.max(1, Math.floor(whole.length * wanted)) : Math.floor(wanted);
   if (held === 0) return { train: whole, watched: limit(dataset.test, recipe.testLimit), watchedName: 'test' };
   if (held >= whole.length)
     throw new RangeError(

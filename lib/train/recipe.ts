@@ -102,10 +102,10 @@ const schema = z.strictObject({
   trainLimit: wholeOrNull(1),
   testLimit: wholeOrNull(1),
   /**
-   * Training images held out to watch the error on. null: where the schedule follows the error and the data set has no validation images,
-   * a tenth; otherwise none, and the evaluations of a run are of the test images.
+   * Training images held out to watch the error on: so many, or, below 1, such a part. null: a tenth where the schedule follows the error
+   * and the data set has no validation images; otherwise none, and the evaluations of a run are of the test images.
    */
-  validation: wholeOrNull(0),
+  validation: realOrNull(0),
   /** A checkpoint every n steps (0: none by steps), every so many minutes (0: none by time), and always after an evaluation. */
   checkpointSteps: whole(0),
   checkpointMinutes: real(0),

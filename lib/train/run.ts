@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { openDataset } from '../data';
 import type { Dataset, Split } from '../data/dataset';
 import type { ColumnNet } from '../models';
-import { buildModel, buildOptimiser } from './build';
+import { buildModel, buildOptimiser, defaultDevices } from './build';
 import { chooseSplits, imageSizes, inputFacts, testLoader, trainLoader } from './input';
 import { MetricsLog } from './metrics';
 import { amendRecipe, type Recipe, RecipeError, type RecipeInput, resolveRecipe } from './recipe';
@@ -16,6 +16,8 @@ export interface TrainOptions {
   out: string;
   /** Go on from the checkpoint in `out`; where there is none, begin. */
   resume?: boolean;
+  /** The recipe's data set where it is open already. */
+  dataset?: Dataset;
   /** Ends the run after the step it is at, with a checkpoint. */
   signal?: AbortSignal;
   events?: TrainerEvents & {
@@ -67,14 +69,16 @@ const FIXED = [
 export async function train(input: RecipeInput, options: TrainOptions): Promise<TrainResult> {
   const { out, events = {}, signal } = options;
   const resuming = options.resume === true && RunFolder.exists(out);
-  const recipe = resuming ? changed(RunFolder.open(out).recipe(), input) : resolveRecipe(input);
+  const recipe = resuming
+    ? changed(RunFolder.open(out).recipe(), input)
+    : resolveRecipe({ devices: defaultDevices(), ...input });
   const folder = resuming ? RunFolder.open(out) : RunFolder.create(out);
   const checkpoint = resuming && folder.hasCheckpoint ? await readRunCheckpoint(folder.checkpointPath, true) : null;
   if (options.resume) events.onNote?.(resumeNote(out, resuming, checkpoint));
 
   let run: Awaited<ReturnType<typeof assemble>>;
   try {
-    run = await assemble(recipe, folder, checkpoint, events);
+    run = await assemble(recipe, folder, checkpoint, options);
   } catch (error) {
     if (!resuming) folder.removeIfEmpty();
     throw error;
@@ -129,16 +133,10 @@ function changed(stored: Recipe, input: RecipeInput): Recipe {
   return recipe;
 }
 
-async function assemble(
-  recipe: Recipe,
-  folder: RunFolder,
-  checkpoint: RunCheckpoint | null,
-  events: NonNullable<TrainOptions['events']>,
-) {
-  const dataset = await openDataset(recipe.data, {
-    size: imageSizes(recipe.model).stored,
-    log: (line) => events.onNote?.(line),
-  });
+async function assemble(recipe: Recipe, folder: RunFolder, checkpoint: RunCheckpoint | null, options: TrainOptions) {
+  const { stored: size } = imageSizes(recipe.model);
+  const dataset =
+    options.dataset ?? (await openDataset(recipe.data, { size, log: (line) => options.events?.onNote?.(line) }));
   const { train: learned, watched, watchedName } = chooseSplits(dataset, recipe);
   const order = orderOf(learned);
   if (checkpoint) sameImages(checkpoint, dataset, order);

@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { runQuickstart } from '../../lib/cli/commands/quickstart';
 import { sampleFolder } from '../../lib/data/fashion_mnist';
 import { readMetrics } from '../../lib/train/metrics';
-import { convtape, temporaryFolder } from '../support/cli';
+import { capture, convtape, temporaryFolder } from '../support/cli';
 
 const folder = temporaryFolder();
 const sample = `fashion-mnist:${sampleFolder()}`;
@@ -166,6 +167,20 @@ test('predict names classes with probabilities', async () => {
   expect(sum).toBeCloseTo(1, 9);
   const text = await convtape('predict', out, image);
   expect(text.out).toMatch(/dark\.png\n {2}\S.* \d+\.\d\d%\n/);
+});
+
+test('the quickstart trains, tests, and shows right and wrong predictions', async () => {
+  const io = capture();
+  const run = join(folder, 'quick');
+  const recipe = { data: sample, epochs: 1, trainLimit: 400, validation: 20, batch: 32 };
+  const result = await runQuickstart(io, { out: run }, recipe);
+  expect(result).toMatchObject({ run, images: 250, epochs: 1 });
+  expect(result.top1).toBeLessThan(0.95);
+  expect(io.text.out).toContain(`test error ${(100 * result.top1).toFixed(2)}%`);
+  expect(io.text.out).toContain(run);
+  expect(readFileSync(join(run, 'predictions.png')).subarray(1, 4).toString()).toBe('PNG');
+  const evaluated = JSON.parse((await convtape('eval', run, '--json')).out);
+  expect(evaluated.top1).toBe(result.top1);
 });
 
 test('devices and gradcheck report, as text and as JSON', async () => {

@@ -11,21 +11,27 @@ export interface Outcome {
   err: string;
 }
 
-export async function convtape(...args: string[]): Promise<Outcome> {
-  let out = '';
-  let err = '';
-  const io = {
-    out: (text: string) => {
-      out += text;
+/** An Io that keeps what is written. */
+export function capture() {
+  const text = { out: '', err: '' };
+  return {
+    text,
+    out: (more: string) => {
+      text.out += more;
     },
-    err: (text: string) => {
-      err += text;
+    err: (more: string) => {
+      text.err += more;
     },
     terminal: false,
     columns: 100,
+    colours: 'none' as const,
   };
+}
+
+export async function convtape(...args: string[]): Promise<Outcome> {
+  const io = capture();
   const status = await run(args, io);
-  return { status, out, err };
+  return { status, ...io.text };
 }
 
 /** The command line as a process of its own, compiled on the way in. */

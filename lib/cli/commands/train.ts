@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
-import { devices } from '../../tensor/device';
 import { type RecipeInput, setKey } from '../../train/recipe';
 import { Interrupted, UsageError } from '../errors';
 import type { Io } from '../io';
 import { deviceList } from '../options';
 import { report, sentence, trainWithProgress } from '../train_view';
 
-interface Options {
+export interface TrainOptions {
   data?: string;
   model?: string;
   devices?: string;
@@ -38,13 +37,11 @@ export function trainCommand(program: Command, io: Io): void {
       'any other key of the recipe, by dotted path: --set trainLimit=1000 schedule.patience=5',
     )
     .option('--json', 'print one JSON object')
-    .action(async (options: Options) => {
-      const { result, facts, received } = await trainWithProgress(
-        io,
-        recipeOf(options),
-        options.out,
-        options.resume === true,
-      );
+    .action(async (options: TrainOptions) => {
+      const recipe = recipeOf(options);
+      if (!options.resume && recipe.data === undefined)
+        throw new UsageError('train needs --data: fashion-mnist[:DIR], cifar10:DIR or folder:DIR');
+      const { result, facts, received } = await trainWithProgress(io, recipe, options);
       const classes = facts.dataset.classes.length;
       io.out(options.json ? `${JSON.stringify(report(result, facts))}\n` : sentence(result, classes));
       if (result.outcome === 'interrupted')
@@ -56,23 +53,12 @@ export function trainCommand(program: Command, io: Io): void {
 }
 
 /** What the command line says of the recipe. */
-export function recipeOf(options: Options): RecipeInput {
+export function recipeOf(options: Omit<TrainOptions, 'out'>): RecipeInput {
   const input: RecipeInput = {};
   for (const key of ['epochs', 'batch', 'lr', 'seed'] as const)
     if (options[key] !== undefined) setKey(input, `${key}=${options[key]}`);
   for (const key of ['data', 'model'] as const) if (options[key] !== undefined) input[key] = options[key];
   if (options.devices !== undefined) input.devices = deviceList(options.devices).map((d) => d.name);
   for (const assignment of options.set ?? []) setKey(input, assignment);
-  if (!options.resume) {
-    input.devices ??= defaultDevices();
-    if (input.data === undefined)
-      throw new UsageError('train needs --data: fashion-mnist[:DIR], cifar10:DIR or folder:DIR');
-  }
   return input;
-}
-
-/** Two GPUs, else one, else the two CPU devices. */
-export function defaultDevices(): string[] {
-  const gpus = devices('cuda');
-  return (gpus.length > 0 ? gpus : devices('cpu')).slice(0, 2).map((d) => d.name);
 }

@@ -1,0 +1,130 @@
+// `npm run quickstart`: the small two-column AlexNet learns Fashion-MNIST, is tested, and shows what it got right and wrong.
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { type Dataset, openDataset } from '../../data';
+import { choosePredictions, type Prediction, predictionSheet } from '../../figures/predictions';
+import { drawPredictions } from '../../figures/terminal';
+import { type Evaluation, evaluate } from '../../train/evaluate';
+import { testLoader } from '../../train/input';
+import { loadRun } from '../../train/load_run';
+import { type RecipeInput, resolveRecipe } from '../../train/recipe';
+import { Interrupted } from '../errors';
+import { duration, type Io, Progress, percent } from '../io';
+import { trainWithProgress } from '../train_view';
+import { recipeOf, type TrainOptions } from './train';
+
+/** What the quickstart trains: the defaults of alexnet-small. A few training images are held out to watch, so that the test is made once. */
+export const quickstartRecipe: RecipeInput = { data: 'fashion-mnist', model: 'alexnet-small', validation: 0.02 };
+
+interface Options extends Pick<TrainOptions, 'devices' | 'epochs' | 'seed' | 'set'> {
+  out?: string;
+  json?: boolean;
+}
+
+export interface QuickstartResult extends Evaluation {
+  /** The run's folder. */
+  readonly run: string;
+  readonly devices: readonly string[];
+  /** Passes over the training images. */
+  readonly epochs: number;
+  /** Of training. */
+  readonly seconds: number;
+  readonly notices: readonly string[];
+}
+
+export function quickstartCommand(program: Command, io: Io): void {
+  program
+    .command('quickstart')
+    .description('train the small two-column AlexNet on Fashion-MNIST, test it, show right and wrong predictions')
+    .option('--out <folder>', 'the run’s folder (default: runs/quickstart, or the first free one after it)')
+    .option('--devices <names>', 'one device, or two (default: two GPUs where there are, else cpu:0,cpu:1)')
+    .option('--epochs <n>', 'passes over the training images')
+    .option('--seed <n>', 'decides every random draw (default: 0)')
+    .option('--set <key=value...>', 'any other key of the recipe: --set trainLimit=6000 for a short look')
+    .option('--json', 'print one JSON object')
+    .action(async (options: Options) => {
+      const result = await runQuickstart(io, options, recipeOf(options));
+      if (options.json) io.out(`${JSON.stringify(result)}\n`);
+    });
+}
+
+/** Trains, tests, and (unless `json`) prints errors, predictions and the run's folder. `recipe`: over {@link quickstartRecipe}. */
+export async function runQuickstart(
+  io: Io,
+  options: Options = {},
+  recipe: RecipeInput = {},
+): Promise<QuickstartResult> {
+  const out = options.out ?? freeFolder();
+  const wanted: RecipeInput = { ...quickstartRecipe, ...recipe };
+  const dataset = await openDataset(String(wanted.data), { log: (line) => io.err(`${line}\n`) });
+  const input = { epochs: passes(dataset.train.length), ...wanted };
+  const { result, received } = await trainWithProgress(io, input, { out, dataset });
+  if (received && result.outcome === 'interrupted')
+    throw new Interrupted(
+      `stopped by ${received} after step ${result.progress.step}; go on with: convtape train --out ${out} --resume`,
+      received,
+    );
+  const { evaluation, predictions } = await testRun(io, out, dataset);
+  const { classes, notices } = dataset;
+  const sheet = join(out, 'predictions.png');
+  const title = `Fashion-MNIST: ${percent(evaluation.top1)} of ${evaluation.images.toLocaleString('en')} test images wrong`;
+  await writeFile(sheet, await predictionSheet(predictions, { classes, title }));
+  if (!options.json) {
+    io.out(`\n${drawPredictions(predictions, { classes, columns: io.columns, colours: io.colours })}`);
+    for (const notice of notices) io.out(`${notice}\n`);
+    io.out(
+      `test error ${percent(evaluation.top1)} (of ${evaluation.images.toLocaleString('en')} images; top-5 ${percent(evaluation.top5)}), ` +
+        `after ${result.recipe.epochs} passes in ${duration(result.seconds)}\n` +
+        `${out}: config.json, metrics.jsonl, checkpoint.safetensors, predictions.png\n`,
+    );
+  }
+  const { epochs } = result.recipe;
+  return { run: out, devices: result.recipe.devices, epochs, seconds: result.seconds, notices, ...evaluation };
+}
+
+/** The small sample of the images needs more passes, and each takes less. */
+function passes(images: number): number {
+  const { epochs } = resolveRecipe(quickstartRecipe);
+  return Math.min(80, Math.ceil(epochs * Math.max(1, Math.sqrt(60_000 / images))));
+}
+
+/** runs/quickstart, or runs/quickstart-2 … where there is one already. */
+function freeFolder(): string {
+  for (let n = 1; ; n++) {
+    const folder = join('runs', n === 1 ? 'quickstart' : `quickstart-${n}`);
+    if (!existsSync(folder)) return folder;
+  }
+}
+
+async function testRun(io: Io, out: string, { name, test, classes, channels, height, width }: Dataset) {
+  const progress = new Progress(io);
+  using run = await loadRun(out);
+  const probabilities = new Float64Array(test.length * classes.length);
+  const labels = Int32Array.from({ length: test.length }, (_, i) => test.label(i));
+  progress.line(`testing on ${test.length.toLocaleString('en')} images of ${name}`);
+  progress.begin('testing', test.length);
+  try {
+    const loader = testLoader(run.facts, test, run.recipe.batch);
+    const evaluation = await evaluate([{ model: run.model, loader }], {
+      onBatch: (done, batch, rows) => {
+        batch.indices.forEach((image, i) => {
+          probabilities.set(rows.subarray(i * classes.length, (i + 1) * classes.length), image * classes.length);
+        });
+        progress.update(done);
+      },
+    });
+    const { right, wrong } = choosePredictions(probabilities, labels, classes.length);
+    const predictions: Prediction[] = [];
+    for (const i of [...right, ...wrong])
+      predictions.push({
+        image: { pixels: await test.pixels(i), channels, height, width },
+        label: labels[i]!,
+        probabilities: probabilities.slice(i * classes.length, (i + 1) * classes.length),
+      });
+    return { evaluation, predictions };
+  } finally {
+    progress.end();
+  }
+}
