@@ -14,7 +14,7 @@ export const argmaxRule = rule<null>('argmax', null);
 export function argmax<S extends Shape, const A extends number = -1>(
   x: Tensor<S> & AxisCheck<'argmax', S, A>,
   axis?: A,
-): Tensor<ReduceShape<S, A, false>, 'i32'>;
+): Tensor<ReduceShape<S, NoInfer<A>, false>, 'i32'>;
 export function argmax(x: Tensor<Shape>, axis = -1): Tensor<Shape, 'i32'> {
   return apply(argmaxRule, [x], null, (device) => {
     const { shape } = x;

@@ -31,7 +31,7 @@ export function avgPool2d<
 >(
   x: Tensor<X> & Pool2dCheck<'avgPool2d', X, K, StrideOr<K, S>, P, C>,
   options: Pool2dOptions<K, S, P, C>,
-): Tensor<Pool2dShape<X, K, StrideOr<K, S>, P, C>>;
+): Tensor<Pool2dShape<X, K, StrideOr<K, NoInfer<S>>, NoInfer<P>, NoInfer<C>>>;
 export function avgPool2d(x: Tensor<Shape>, options: Pool2dOptions): Tensor<[number, number, number, number]> {
   const sizes = poolSizes('avgPool2d', x, options);
   return apply(avgPool2dRule, [x], sizes, (device) => {

@@ -74,7 +74,7 @@ export function conv2d<
   weight: Tensor<W> & Conv2dCheck<X, W, S, P, G>,
   bias: (Tensor<B> & BiasCheck<'conv2d', B, W[0], W>) | null,
   options?: Conv2dOptions<S, P, G>,
-): Tensor<Conv2dShape<X, W, S, P>>;
+): Tensor<Conv2dShape<X, W, NoInfer<S>, NoInfer<P>>>;
 export function conv2d(
   x: Tensor<Shape>,
   weight: Tensor<Shape>,

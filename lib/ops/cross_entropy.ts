@@ -42,7 +42,7 @@ export function crossEntropy<X extends Shape, L extends Shape, const R extends R
   logits: Tensor<X>,
   labels: Tensor<L, 'i32'> & CrossEntropyCheck<X, L>,
   options?: CrossEntropyOptions<R>,
-): Tensor<CrossEntropyShape<X, R>>;
+): Tensor<CrossEntropyShape<X, NoInfer<R>>>;
 export function crossEntropy(
   logits: Tensor<Shape>,
   labels: Tensor<Shape, 'i32'>,

@@ -63,7 +63,7 @@ export function matmul<
   a: Tensor<A>,
   b: Tensor<B> & MatmulCheck<A, B, TA, TB>,
   options?: MatmulOptions<TA, TB>,
-): Tensor<MatmulShape<A, B, TA, TB>>;
+): Tensor<MatmulShape<A, B, NoInfer<TA>, NoInfer<TB>>>;
 export function matmul(a: Tensor<Shape>, b: Tensor<Shape>, options: MatmulOptions = {}): Tensor<Shape> {
   requireFloats('matmul', 'a', a);
   requireFloats('matmul', 'b', b);

@@ -38,7 +38,7 @@ export function maxPool2d<
 >(
   x: Tensor<X> & Pool2dCheck<'maxPool2d', X, K, StrideOr<K, S>, P, C>,
   options: Pool2dOptions<K, S, P, C>,
-): Tensor<Pool2dShape<X, K, StrideOr<K, S>, P, C>>;
+): Tensor<Pool2dShape<X, K, StrideOr<K, NoInfer<S>>, NoInfer<P>, NoInfer<C>>>;
 export function maxPool2d(x: Tensor<Shape>, options: Pool2dOptions): Tensor<[number, number, number, number]> {
   const sizes = poolSizes('maxPool2d', x, options);
   let index: Tensor<Shape, DType> | undefined;

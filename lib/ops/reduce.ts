@@ -63,7 +63,7 @@ function reduction<N extends Reduction>(name: N) {
   function call<S extends Shape, const A extends Axes = undefined, const K extends boolean = false>(
     x: Tensor<S> & ReduceCheck<N, S, A>,
     options?: ReduceOptions<A, K>,
-  ): Tensor<ReduceShape<S, A, K>>;
+  ): Tensor<ReduceShape<S, NoInfer<A>, NoInfer<K>>>;
   function call(x: Tensor<any>, options?: ReduceOptions): Tensor<any> {
     const { axis, keepDims = false } = checkOptions(name, options, ['axis', 'keepDims']);
     checkBoolean(name, 'keepDims', keepDims);

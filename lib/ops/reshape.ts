@@ -53,7 +53,7 @@ function resolve(x: Tensor<any, any>, shape: Shape): Shape {
 export function flatten<S extends Shape, D extends DType, const Start extends number = 1>(
   x: Tensor<S, D>,
   startAxis?: Start & FlattenCheck<S, Start>,
-): Tensor<FlattenShape<S, Start>, D>;
+): Tensor<FlattenShape<S, NoInfer<Start>>, D>;
 export function flatten(x: Tensor<Shape, DType>, startAxis = 1): Tensor<Shape, DType> {
   return apply(flattenRule, [x], null, () => {
     const shape = x.shape as Shape;

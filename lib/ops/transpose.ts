@@ -35,7 +35,7 @@ function permuted(x: Tensor<any, any>, axes: readonly number[]): Tensor<any, any
 export function transpose<S extends Shape, D extends DType, const A extends Shape | undefined = undefined>(
   x: Tensor<S, D>,
   axes?: A & TransposeCheck<S, A>,
-): Tensor<TransposeShape<S, A>, D>;
+): Tensor<TransposeShape<S, NoInfer<A>>, D>;
 export function transpose(x: Tensor<Shape, DType>, axes?: readonly number[]): Tensor<Shape, DType> {
   const attrs = { axes: [] as number[] };
   return apply(transposeRule, [x], attrs, () => {

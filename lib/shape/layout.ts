@@ -94,10 +94,11 @@ type Permuted<S extends Shape, A extends Shape> = {
   -readonly [I in keyof A]: number extends A[I] ? number : S[FromStart<A[I], S> & keyof S] & number;
 };
 
-export type TransposeShape<S extends Shape, A extends Shape | undefined> = A extends Shape
+// The axes are taken out of A by a pattern: what is mapped over must be a plain tuple, without a NoInfer around it.
+export type TransposeShape<S extends Shape, A extends Shape | undefined> = A extends readonly [...infer List]
   ? Ranked<S> extends true
-    ? Permuted<S, A>
-    : Unknown<A>
+    ? Permuted<S, Sized<List>>
+    : Unknown<Sized<List>>
   : Reversed<S>;
 
 /** The axes of S that A does not name. */

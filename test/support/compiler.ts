@@ -9,8 +9,8 @@ const folder = join(root, 'test', 'types');
 export const compileTimeout = 300_000;
 
 /** What every program begins with. */
-const prelude = `import { ops, type Shape, tape, type Tensor, tensor, zeros, randn, ones } from '../../lib';
-void [ops, tape, tensor, zeros, randn, ones, () => [n, flag, unranked]];
+const prelude = `import { nn, ops, type Shape, tape, type Tensor, tensor, zeros, randn, ones } from '../../lib';
+void [nn, ops, tape, tensor, zeros, randn, ones, () => [n, flag, unranked]];
 declare const n: number, flag: boolean, unranked: Tensor<Shape>;
 `;
 
