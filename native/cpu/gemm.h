@@ -1,9 +1,8 @@
 // Matrix multiplication for every operator that is one: matmul, linear, convolution and their gradients.
 //
-// C (m×n) = A (m×k) · B (k×n). A task computes one block of C whole, in scratch memory that fits the L2 cache. Along k it goes in steps
-// of at most kDepth: a step of B is packed for the whole block, then a few rows of A at a time, and tiles of C are updated in
-// registers: the panel of A stays in L1 while the panels of B stream by from L2. The operator says how a piece of A and of B is packed
-// (they need not exist as matrices) and where a finished block goes.
+// C (m×n) = A (m×k) · B (k×n). A is not packed at all: element (i, k) is read, one float at a time, at row[i] + offset[k], which fits
+// a matrix as well as the windows of an image; a tile's few rows stay in L1. B is packed into panels as wide as a tile, which stream by
+// from L2. The tile of C is in registers. Operators say where A's rows lie, how a piece of B is packed, and where a finished block goes.
 #pragma once
 
 #include "cpu/kernels.h"
@@ -11,7 +10,7 @@
 
 namespace convtape::cpu::CONVTAPE_ISA {
 
-// A tile of C is at most kTileRows × kTileVectors registers; with a row of B and one element of A they fill the register file.
+// A tile of C is at most kTileRows × kTileVectors registers; with one row of B and one element of A they fill the register file.
 #if defined(__AVX512F__)
 constexpr int kTileRows = 9, kTileVectors = 3;
 #elif defined(__AVX2__)
@@ -19,11 +18,15 @@ constexpr int kTileRows = 6, kTileVectors = 2;
 #else
 constexpr int kTileRows = 4, kTileVectors = 2;
 #endif
-constexpr int64_t kDepth = 384;                // most of k in one step
-constexpr int64_t kDepthStride = kDepth + 16;  // floats from one row of packed A to the next; no multiple of a page
-constexpr int64_t kGroupRows = 8 * kTileRows;  // rows of A packed at once
-constexpr int64_t kBlockRows = 48 * kLanes / 2;
-constexpr int64_t kBlockVectors = 240 / kLanes;
+#if defined(__AVX512F__)
+constexpr int64_t kStreamed = 72 * 1024;  // floats of B that stay in L2 while the rows of A go by: a quarter of 1 MB
+#else
+constexpr int64_t kStreamed = 32 * 1024;
+#endif
+constexpr int64_t kPackedFloats = 2 * kStreamed;  // of B for one block of C
+constexpr int64_t kMostDepth = 768;               // of k at a time: a tile's rows of A take half of L1
+constexpr int64_t kMostRows = 240;                // of A at a time
+constexpr int64_t kTasks = 16;                    // fewer than these are cut finer where the sizes allow
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -31,21 +34,36 @@ static inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // Part i of `count` cut into `parts` as even as can be begins here.
 static inline int64_t partBegin(int64_t count, int64_t parts, int64_t i) { return count / parts * i + least(i, count % parts); }
 
+// [0, count) cut into even pieces of at most `size`. Where `unit` is larger than a piece, no piece crosses a multiple of it.
+struct Pieces {
+  int64_t count, unit, each, number;
+
+  Pieces(int64_t count, int64_t size, int64_t unit = 1)
+      : count(count), unit(unit > size ? unit : count), each(ceilDiv(this->unit, size)), number(unit > size ? count / unit * each : each) {}
+  int64_t begin(int64_t i) const { return each == 0 ? 0 : i / each * unit + partBegin(unit, each, i % each); }
+};
+
 // c[Rows × Vectors] (+)= a[Rows × depth] · b[depth × Vectors]
 template <int Rows, int Vectors>
-static void tile(const float* a, const float* b, int64_t depth, float* c, int64_t ldc, bool add) {
+static void tile(const float* const* row, const int32_t* offset, int64_t depth, const float* b, float* c, int64_t ldc, bool add) {
   Vec sum[Rows][Vectors];
+  const float* a[Rows];
 #pragma GCC unroll 16
-  for (int i = 0; i < Rows; ++i)
+  for (int i = 0; i < Rows; ++i) {
+    a[i] = row[i];
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) __builtin_prefetch(c + i * ldc + v * kLanes, 1);
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) sum[i][v] = Vec{};
-  for (int64_t k = 0; k < depth; ++k, b += Vectors * kLanes) {
+  }
+  for (const int32_t* end = offset + depth; offset != end; ++offset, b += Vectors * kLanes) {
+    const int64_t k = *offset;
     Vec bv[Vectors];
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) bv[v] = load(b + v * kLanes);
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
-      const Vec av = splat(a[i * kDepthStride + k]);
+      const Vec av = splat(a[i][k]);
 #pragma GCC unroll 4
       for (int v = 0; v < Vectors; ++v) sum[i][v] = fma(av, bv[v], sum[i][v]);
     }
@@ -59,38 +77,52 @@ static void tile(const float* a, const float* b, int64_t depth, float* c, int64_
     }
 }
 
-using TileFn = void (*)(const float*, const float*, int64_t, float*, int64_t, bool);
+using TileFn = void (*)(const float* const*, const int32_t*, int64_t, const float*, float*, int64_t, bool);
 
-static inline TileFn tileOf(int64_t rows, int64_t vectors) {
-#define CONVTAPE_TILES(V) \
-  { &tile<1, V>, &tile<2, V>, &tile<3, V>, &tile<4, V> }
+template <int Vectors>
+static inline TileFn tileOfRows(int64_t rows) {
 #if defined(__AVX512F__)
-#undef CONVTAPE_TILES
-#define CONVTAPE_TILES(V) \
-  { &tile<1, V>, &tile<2, V>, &tile<3, V>, &tile<4, V>, &tile<5, V>, &tile<6, V>, &tile<7, V>, &tile<8, V>, &tile<9, V> }
-  static constexpr TileFn kTiles[kTileVectors][kTileRows] = {CONVTAPE_TILES(1), CONVTAPE_TILES(2), CONVTAPE_TILES(3)};
+  static constexpr TileFn kTiles[kTileRows] = {&tile<1, Vectors>, &tile<2, Vectors>, &tile<3, Vectors>,
+                                               &tile<4, Vectors>, &tile<5, Vectors>, &tile<6, Vectors>,
+                                               &tile<7, Vectors>, &tile<8, Vectors>, &tile<9, Vectors>};
 #elif defined(__AVX2__)
-#undef CONVTAPE_TILES
-#define CONVTAPE_TILES(V) \
-  { &tile<1, V>, &tile<2, V>, &tile<3, V>, &tile<4, V>, &tile<5, V>, &tile<6, V> }
-  static constexpr TileFn kTiles[kTileVectors][kTileRows] = {CONVTAPE_TILES(1), CONVTAPE_TILES(2)};
+  static constexpr TileFn kTiles[kTileRows] = {&tile<1, Vectors>, &tile<2, Vectors>, &tile<3, Vectors>,
+                                               &tile<4, Vectors>, &tile<5, Vectors>, &tile<6, Vectors>};
 #else
-  static constexpr TileFn kTiles[kTileVectors][kTileRows] = {CONVTAPE_TILES(1), CONVTAPE_TILES(2)};
+  static constexpr TileFn kTiles[kTileRows] = {&tile<1, Vectors>, &tile<2, Vectors>, &tile<3, Vectors>, &tile<4, Vectors>};
 #endif
-#undef CONVTAPE_TILES
-  return kTiles[vectors - 1][rows - 1];
+  return kTiles[rows - 1];
 }
 
-// A packed step of B: panels of kTileVectors vectors (the last may be narrower), each stored row behind row.
+static inline TileFn tileOf(int64_t rows, int64_t vectors) {
+  return vectors == 1 ? tileOfRows<1>(rows) : vectors == 2 ? tileOfRows<2>(rows) : tileOfRows<kTileVectors>(rows);
+}
+
+// A packed piece of B: panels of at most kTileVectors vectors, as even as can be, each stored row behind row.
 struct PackedB {
   float* data;
   int64_t depth, vectors;
-  // Row 0 of the v-th vector of columns, and the distance to its next row.
-  float* at(int64_t v) const { return data + v / kTileVectors * kTileVectors * kLanes * depth + v % kTileVectors * kLanes; }
-  int64_t stride(int64_t v) const { return least(kTileVectors, vectors - v / kTileVectors * kTileVectors) * kLanes; }
+
+  int64_t panels() const { return ceilDiv(vectors, kTileVectors); }
+  int64_t panelBegin(int64_t panel) const { return partBegin(vectors, panels(), panel); }
+  float* panel(int64_t panel) const { return data + panelBegin(panel) * kLanes * depth; }
 };
 
-// What a task works on: rows and columns of the product numbered `batch`, and its own part of k.
+// Calls body(first vector, vectors, where they are, distance of rows) for panels `from` up to `to`.
+template <class Body>
+static void forPanels(const PackedB& b, int64_t from, int64_t to, const Body& body) {
+  for (int64_t panel = from; panel < to; ++panel) {
+    const int64_t v = b.panelBegin(panel), vectors = b.panelBegin(panel + 1) - v;
+    body(v, vectors, b.panel(panel), vectors * kLanes);
+  }
+}
+
+template <class Body>
+static void forPanels(const PackedB& b, const Body& body) {
+  forPanels(b, 0, b.panels(), body);
+}
+
+// What a task works on: a block of C of the product numbered `batch`, from its own part of k.
 struct Block {
   int64_t batch, part, row, rows, column, columns;
   int worker;
@@ -98,64 +130,129 @@ struct Block {
 
 struct GemmSizes {
   int64_t batch, m, n, k;
-  int64_t parts = 1;  // k is cut into this many tasks, each with a C of its own
+  int64_t rowUnit = 1, depthUnit = 1;  // rows, or steps along k, do not cross multiples of these where they are larger than a piece
+  int64_t parts = 1;                   // k is cut into this many, each with a C of its own
+  int64_t blockRows = kMostRows;       // of one task
 };
 
-// packA(to, block, row, rows, k0, depth): to[i·kDepthStride + j] = A[row + i, k0 + j]
-// packB(to, block, k0): rows k0 … k0 + to.depth of B, columns block.column …; columns beyond the block's may hold any finite numbers
-// finish(c, ld, block): takes a block of C away
-// `extra`: floats of scratch memory for packers and `finish`, handed to prepare(memory) before any task runs
-template <class Prepare, class PackA, class PackB, class Finish>
-static void gemm(Context& context, const GemmSizes& s, int workers, int64_t extra, const Prepare& prepare, const PackA& packA,
-                 const PackB& packB, const Finish& finish) {
-  const int64_t columnBlocks = ceilDiv(s.n, kBlockVectors * kLanes);
-  const int64_t wanted = ceilDiv(16, most(1, s.batch * columnBlocks * s.parts));  // rows are cut finer where there are few tasks
-  const int64_t rowBlocks = most(ceilDiv(s.m, kBlockRows), least(wanted, ceilDiv(s.m, 8 * kTileRows)));
-  const int64_t tasks = s.batch * s.parts * rowBlocks * columnBlocks;
-  if (tasks == 0) return;
-  const int64_t vectorsAll = ceilDiv(s.n, kLanes);
-  const int64_t ld = ceilDiv(vectorsAll, columnBlocks) * kLanes + kLanes;
-  const int64_t sizeA = kGroupRows * kDepthStride, sizeB = ld * least(s.k, kDepth), sizeC = ld * ceilDiv(s.m, rowBlocks);
-  const int64_t slice = ceilDiv(sizeA + sizeB + sizeC, 64) * 64 + 64;
-  float* scratch = static_cast<float*>(context.scratch(static_cast<size_t>(workers * slice + extra + 64) * sizeof(float)));
-  prepare(scratch + workers * slice);
+// How a product is cut. By its sizes alone, so that the bits do not depend on the machine.
+struct GemmPlan {
+  GemmSizes s;
+  int64_t depth, vectors, columnBlocks;
+  Pieces steps, rows;
+
+  explicit GemmPlan(const GemmSizes& sizes)
+      : s(sizes),
+        depth(least(kMostDepth, most(384, kPackedFloats / most(1, sizes.n)))),
+        vectors(ceilDiv(s.n, kLanes)),
+        columnBlocks(ceilDiv(vectors * kLanes, kPackedFloats / most(1, least(depth, s.k)))),
+        steps(s.k, depth, s.depthUnit),
+        rows(s.m, s.blockRows, s.rowUnit) {
+    // Few tasks: cut rows down to some tiles, then columns down to a panel.
+    if (tasks() > 0 && tasks() < kTasks && rows.unit == s.m)
+      rows = Pieces(s.m, most(8 * kTileRows, ceilDiv(s.m, ceilDiv(kTasks, tasks() / rows.number))));
+    if (tasks() > 0 && tasks() < kTasks)
+      columnBlocks = most(columnBlocks, least(ceilDiv(vectors, kTileVectors), ceilDiv(kTasks, tasks() / columnBlocks)));
+  }
+  int64_t tasks() const { return s.batch * s.parts * rows.number * columnBlocks; }
+  int64_t blockVectors() const { return ceilDiv(vectors, most(1, columnBlocks)); }
+  // B is packed once for all where several tasks want the same piece and memory allows.
+  bool shared() const { return s.parts == 1 && rows.number > 1 && s.batch * s.k * vectors * kLanes <= int64_t{1} << 25; }
+  // Floats of a worker's own: pointers and offsets, a piece of B, a block of C.
+  int64_t ldc() const { return blockVectors() * kLanes + kLanes; }
+  int64_t rowPointers() const { return ceilDiv(kMostRows * int64_t{sizeof(float*)} / int64_t{sizeof(float)}, 64) * 64; }
+  int64_t sizeB() const { return shared() ? 0 : ceilDiv(blockVectors() * kLanes * least(s.k, depth), 64) * 64; }
+  int64_t slice(bool ownC) const {
+    return rowPointers() + kMostDepth + sizeB() + (ownC ? ceilDiv(least(s.m, s.blockRows) * ldc(), 64) * 64 : 0) + 64;
+  }
+  int64_t sharedFloats() const { return shared() ? s.batch * s.k * vectors * kLanes : 0; }
+};
+
+// rowsOfA(block, row, rows, k0, depth, pointers, offsets) -> rows it has set, at most `rows`
+// packB(to, batch, column, columns, k0, worker): rows k0 … k0 + to.depth of B; lanes beyond `columns` may hold any finite numbers
+// target(block, ld) -> where the block of C is computed, with ld set; null: in scratch memory of the task's
+// finish(c, ld, block): takes the block away
+// prepare(memory): `extra` floats of scratch memory for the operator, before any task runs
+template <class Prepare, class RowsOfA, class PackB, class Target, class Finish>
+static void gemm(Context& context, const GemmSizes& sizes, int workers, int64_t extra, const Prepare& prepare, const RowsOfA& rowsOfA,
+                 const PackB& packB, const Target& target, const Finish& finish) {
+  const GemmPlan plan(sizes);
+  if (plan.tasks() == 0) return;
+  const bool ownC = !target.direct;
+  const int64_t slice = plan.slice(ownC), k = sizes.k;
+  float* scratch = static_cast<float*>(
+      context.scratch(static_cast<size_t>(ceilDiv(extra, 64) * 64 + plan.sharedFloats() + workers * slice) * sizeof(float)));
+  prepare(scratch);
+  float* sharedB = scratch + ceilDiv(extra, 64) * 64;
+  float* slices = sharedB + plan.sharedFloats();
+
+  // The piece of B of a batch, a block of columns and a step, with all steps of a block one behind the other.
+  auto columnBegin = [&](int64_t columnBlock) { return partBegin(plan.vectors, plan.columnBlocks, columnBlock); };
+  auto pieceOfB = [&](int64_t batch, int64_t columnBlock, int64_t step) -> PackedB {
+    const int64_t k0 = plan.steps.begin(step), depth = plan.steps.begin(step + 1) - k0;
+    const int64_t v = columnBegin(columnBlock), vectors = columnBegin(columnBlock + 1) - v;
+    return {sharedB + (batch * plan.vectors + v) * kLanes * k + k0 * vectors * kLanes, depth, vectors};
+  };
+  if (plan.shared()) {
+    auto pack = [&](int64_t index, int worker) {
+      const int64_t step = index % plan.steps.number, columnBlock = index / plan.steps.number % plan.columnBlocks;
+      const int64_t batch = index / (plan.steps.number * plan.columnBlocks), column = columnBegin(columnBlock) * kLanes;
+      packB(pieceOfB(batch, columnBlock, step), batch, column, least(columnBegin(columnBlock + 1) * kLanes, sizes.n) - column,
+            plan.steps.begin(step), worker);
+    };
+    parallelForWorkers(sizes.batch * plan.columnBlocks * plan.steps.number, workers, pack);
+  }
 
   auto task = [&](int64_t index, int worker) {
-    float *a = scratch + worker * slice, *b = a + sizeA, *c = b + sizeB;
+    float* own = slices + worker * slice;
+    const float** pointers = reinterpret_cast<const float**>(own);
+    int32_t* offsets = reinterpret_cast<int32_t*>(own + plan.rowPointers());
+    float* ownB = own + plan.rowPointers() + kMostDepth;
     Block block;
     block.worker = worker;
-    const int64_t rowBlock = index % rowBlocks, columnBlock = index / rowBlocks % columnBlocks;
-    block.part = index / (rowBlocks * columnBlocks) % s.parts;
-    block.batch = index / (rowBlocks * columnBlocks * s.parts);
-    block.row = partBegin(s.m, rowBlocks, rowBlock);
-    block.rows = partBegin(s.m, rowBlocks, rowBlock + 1) - block.row;
-    const int64_t vector = partBegin(vectorsAll, columnBlocks, columnBlock);
-    const int64_t vectors = partBegin(vectorsAll, columnBlocks, columnBlock + 1) - vector;
-    block.column = vector * kLanes;
-    block.columns = least(vectors * kLanes, s.n - block.column);
-    const int64_t kBegin = partBegin(s.k, s.parts, block.part), kAll = partBegin(s.k, s.parts, block.part + 1) - kBegin;
-    const int64_t steps = ceilDiv(kAll, kDepth), groups = ceilDiv(block.rows, kGroupRows);
-    for (int64_t step = 0; step < steps; ++step) {
-      const int64_t k0 = kBegin + partBegin(kAll, steps, step), depth = kBegin + partBegin(kAll, steps, step + 1) - k0;
-      const PackedB packed = {b, depth, vectors};
-      packB(packed, block, k0);
-      for (int64_t group = 0; group < groups; ++group) {
-        const int64_t row = partBegin(block.rows, groups, group), rows = partBegin(block.rows, groups, group + 1) - row;
-        packA(a, block, block.row + row, rows, k0, depth);
-        const int64_t panels = ceilDiv(rows, kTileRows);
-        for (int64_t panel = 0; panel < panels; ++panel) {
-          const int64_t i = partBegin(rows, panels, panel), height = partBegin(rows, panels, panel + 1) - i;
-          for (int64_t v = 0; v < vectors; v += kTileVectors)
-            tileOf(height, least(kTileVectors, vectors - v))(a + i * kDepthStride, packed.at(v), depth, c + (row + i) * ld + v * kLanes, ld,
-                                                             step > 0);
-        }
+    const int64_t rowBlock = index % plan.rows.number, columnBlock = index / plan.rows.number % plan.columnBlocks;
+    block.part = index / (plan.rows.number * plan.columnBlocks) % sizes.parts;
+    block.batch = index / (plan.rows.number * plan.columnBlocks * sizes.parts);
+    block.row = plan.rows.begin(rowBlock);
+    block.rows = plan.rows.begin(rowBlock + 1) - block.row;
+    block.column = columnBegin(columnBlock) * kLanes;
+    block.columns = least(columnBegin(columnBlock + 1) * kLanes, sizes.n) - block.column;
+    int64_t ldc = plan.ldc();
+    float* c = ownC ? ownB + plan.sizeB() : target(block, ldc);
+    const int64_t first = partBegin(plan.steps.number, sizes.parts, block.part);
+    const int64_t last = partBegin(plan.steps.number, sizes.parts, block.part + 1);
+    for (int64_t step = first; step < last; ++step) {
+      PackedB b = pieceOfB(block.batch, columnBlock, step);
+      if (!plan.shared()) {
+        b.data = ownB;
+        packB(b, block.batch, block.column, block.columns, plan.steps.begin(step), worker);
+      }
+      for (int64_t row = 0, rows; row < block.rows; row += rows) {
+        rows = rowsOfA(block, block.row + row, least(kMostRows, block.rows - row), plan.steps.begin(step), b.depth, pointers, offsets);
+        const int64_t tiles = ceilDiv(rows, kTileRows), panels = b.panels();
+        const int64_t groups = ceilDiv(panels, most(1, kStreamed / (b.depth * kTileVectors * kLanes)));
+        for (int64_t group = 0; group < groups; ++group)
+          for (int64_t t = 0; t < tiles; ++t) {
+            const int64_t i = partBegin(rows, tiles, t), height = partBegin(rows, tiles, t + 1) - i;
+            forPanels(b, partBegin(panels, groups, group), partBegin(panels, groups, group + 1),
+                      [&](int64_t v, int64_t vectors, const float* panel, int64_t) {
+                        tileOf(height, vectors)(pointers + i, offsets, b.depth, panel, c + (row + i) * ldc + v * kLanes, ldc, step > first);
+                      });
+          }
       }
     }
-    if (steps == 0)
-      for (int64_t i = 0; i < block.rows * ld; ++i) c[i] = 0;
-    finish(c, ld, block);
+    if (first == last)
+      for (int64_t i = 0; i < block.rows; ++i)
+        for (int64_t j = 0; j < block.columns; ++j) c[i * ldc + j] = 0;
+    finish(c, ldc, block);
   };
-  parallelForWorkers(tasks, workers, task);
+  parallelForWorkers(plan.tasks(), workers, task);
 }
+
+// The target of products whose blocks are computed in scratch memory.
+struct OwnC {
+  static constexpr bool direct = false;
+  float* operator()(const Block&, int64_t&) const { return nullptr; }
+};
 
 }  // namespace convtape::cpu::CONVTAPE_ISA

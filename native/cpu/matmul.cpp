@@ -12,38 +12,32 @@ struct Matrix {
   const float* at(int64_t b, int64_t i, int64_t j) const { return data + b * batch + i * row + j * column; }
 };
 
-void packA(float* to, const Matrix& a, int64_t batch, int64_t row, int64_t rows, int64_t k0, int64_t depth) {
-  if (a.column == 1)
-    copyRows(to, kDepthStride, a.at(batch, row, k0), a.row, rows, depth);
-  else
-    copyTransposed(to, kDepthStride, a.at(batch, row, k0), a.column, depth, rows);
-}
+constexpr int64_t kCopyRows = 72;  // rows of A transposed at once
+constexpr int64_t kCopy = kCopyRows * kMostDepth;
 
-void packB(const PackedB& to, const Matrix& b, const Block& block, int64_t k0) {
-  const float* from = b.at(block.batch, k0, block.column);
-  if (b.column == 1) {
-    for (int64_t v = 0; v < to.vectors; v += kTileVectors) {
-      const int64_t columns = least(kTileVectors * kLanes, block.columns - v * kLanes);
-      copyRows(to.at(v), to.stride(v), from + v * kLanes, b.row, to.depth, columns);
-    }
-  } else {
-    for (int64_t v = 0; v < to.vectors; ++v)
-      copyTransposed(to.at(v), to.stride(v), from + v * kLanes * b.column, b.column, least(kLanes, block.columns - v * kLanes), to.depth);
-  }
-  zeroTail(to, block.columns);
-}
-
-// Adds the bias, which goes along the rows of c or along its columns, and applies relu.
-void finishBlock(float* c, int64_t ld, const Block& block, const float* rowBias, const float* columnBias, bool relu) {
-  if (!rowBias && !columnBias && !relu) return;
+// Adds a bias that belongs to the rows of c or to its columns, and applies relu.
+void activate(float* c, int64_t ld, const Block& block, const float* ofRows, const float* ofColumns, bool relu) {
+  if (!ofRows && !ofColumns && !relu) return;
   for (int64_t i = 0; i < block.rows; ++i, c += ld) {
-    const float b = rowBias ? rowBias[block.row + i] : 0;
+    const float b = ofRows ? ofRows[block.row + i] : 0;
     for (int64_t j = 0; j < block.columns; ++j) {
-      const float v = columnBias ? c[j] + columnBias[block.column + j] : c[j] + b;
+      const float v = c[j] + (ofColumns ? ofColumns[block.column + j] : b);
       c[j] = relu && v < 0 ? 0 : v;
     }
   }
 }
+
+// Blocks of a product that needs nothing done to it are computed where they belong.
+struct Target {
+  bool direct;
+  float* y;
+  int64_t ld, batch;
+
+  float* operator()(const Block& block, int64_t& ldc) const {
+    ldc = ld;
+    return y + block.batch * batch + block.row * ld + block.column;
+  }
+};
 
 }  // namespace
 
@@ -52,25 +46,46 @@ void run(const Matmul::Params& p, const Operands& o, Context& context) {
   float* y = o.out[0].f32();
   const Matrix a = {o.in[0].f32(), p.transposeA ? 1 : p.k, p.transposeA ? p.m : 1, p.m * p.k};
   const Matrix b = {o.in[1].f32(), p.transposeB ? 1 : p.n, p.transposeB ? p.k : 1, p.k * p.n};
-  const int workers = Pool::instance().workers();
-  // yᵀ = op(b)ᵀ · op(a)ᵀ is the same work with rows and columns exchanged. A layer's weights are the larger matrix, with rows that are
-  // contiguous along k: they make the better A.
+  // yᵀ = op(b)ᵀ · op(a)ᵀ is the same work with rows and columns exchanged. The rows of a layer's weights are contiguous along k, so they
+  // are read where they lie; the other, smaller matrix is the one to be packed.
   const bool exchanged = p.transposeB;
   const Matrix left = exchanged ? b.transposed() : a, right = exchanged ? a.transposed() : b;
+  const GemmSizes sizes = {p.batch, exchanged ? p.n : p.m, exchanged ? p.m : p.n, p.k};
+  const int workers = Pool::instance().workers();
+  const bool copied = left.column != 1;  // a walk down a column of a large matrix would meet the same few cache lines again and again
+  float* copies = nullptr;
+  const Target target = {!exchanged && !bias && !p.relu && p.n % kLanes == 0, y, p.n, p.m * p.n};
   gemm(
-      context, {p.batch, exchanged ? p.n : p.m, exchanged ? p.m : p.n, p.k}, workers, 0, [](float*) {},
-      [&](float* to, const Block& block, int64_t row, int64_t rows, int64_t k0, int64_t depth) {
-        packA(to, left, block.batch, row, rows, k0, depth);
-      },
-      [&](const PackedB& to, const Block& block, int64_t k0) { packB(to, right, block, k0); },
-      [&](float* c, int64_t ld, const Block& block) {
-        if (exchanged) {
-          finishBlock(c, ld, block, bias, nullptr, p.relu);
-          copyTransposed(y + (block.batch * p.m + block.column) * p.n + block.row, p.n, c, ld, block.rows, block.columns);
-        } else {
-          finishBlock(c, ld, block, nullptr, bias, p.relu);
-          copyRows(y + (block.batch * p.m + block.row) * p.n + block.column, p.n, c, ld, block.rows, block.columns);
+      context, sizes, workers, copied ? workers * kCopy : 0, [&](float* memory) { copies = memory; },
+      [&](const Block& block, int64_t row, int64_t rows, int64_t k0, int64_t depth, const float** pointers, int32_t* offsets) {
+        const float* from = left.at(block.batch, row, k0);
+        int64_t stride = left.row;
+        if (copied) {
+          float* copy = copies + block.worker * kCopy;
+          rows = least(rows, kCopyRows);
+          copyTransposed(copy, depth, from, left.column, depth, rows);
+          from = copy;
+          stride = depth;
         }
+        for (int64_t i = 0; i < rows; ++i) pointers[i] = from + i * stride;
+        for (int64_t k = 0; k < depth; ++k) offsets[k] = static_cast<int32_t>(k);
+        return rows;
+      },
+      [&](const PackedB& to, int64_t batch, int64_t column, int64_t columns, int64_t k0, int) {
+        const float* from = right.at(batch, k0, column);
+        if (right.column == 1)
+          packRows(to, from, right.row, columns);
+        else
+          packColumns(to, 0, to.depth, from, right.column, columns);
+      },
+      target,
+      [&](float* c, int64_t ld, const Block& block) {
+        if (target.direct) return;
+        activate(c, ld, block, exchanged ? bias : nullptr, exchanged ? nullptr : bias, p.relu);
+        if (exchanged)
+          copyTransposed(y + (block.batch * p.m + block.column) * p.n + block.row, p.n, c, ld, block.rows, block.columns);
+        else
+          copyRows(y + (block.batch * p.m + block.row) * p.n + block.column, p.n, c, ld, block.rows, block.columns);
       });
 }
 

@@ -1,6 +1,7 @@
 // conv2d, linear and matmul, forward and gradients, against float64 references: the sizes at which the kernels' blocking turns, and
-// random ones. Kernels step along k by 384, take tiles of up to 9×48, groups of 72 rows, blocks of 384×240, and cut the sum of a
-// weight gradient into parts from 3072 pixels on.
+// random ones. Kernels step along k by 384 to 768, take tiles of up to 9×48 and 240 rows at a time, keep 4 panels of 48 columns in
+// cache, pack the columns once for all where there are several blocks of rows, and cut the sum of a weight gradient into parts from
+// 3072 pixels on.
 import { numThreads, ops, scope, tape, tensor } from '../../lib';
 import { hostRandom } from '../../lib/autograd/gradcheck';
 import type { ConvSizes } from '../../lib/native/kernels';
@@ -46,17 +47,20 @@ function randomSizes(random: () => number): ConvSizes {
 
 const random = hostRandom(20);
 const convolutions: [string, ConvSizes][] = [
-  ['k of 385: one step and one more', sizes([1, 385, 2, 3], [5, 1, 1])],
+  ['k of 385 and 400 filters: one step and one more, three groups of panels', sizes([1, 385, 2, 3], [400, 1, 1])],
+  ['k of 769', sizes([2, 769, 1, 2], [5, 1, 1])],
   ['channels cut in the middle by a step', sizes([2, 45, 6, 7], [11, 3, 3], { padding: [1, 1] })],
-  ['filters 385: two blocks of rows', sizes([1, 2, 5, 5], [385, 2, 2])],
-  ['73 filters, 250 pixels: a group and a block of columns, and one more', sizes([2, 3, 5, 25], [73, 1, 1])],
+  ['385 pixels, 385 filters', sizes([1, 2, 8, 56], [385, 2, 2])],
+  ['73 filters, 250 pixels: two blocks of rows', sizes([2, 3, 5, 25], [73, 1, 1])],
   ['13×13 maps: vectors that touch three rows, across images', sizes([5, 6, 13, 13], [10, 3, 3], { padding: [1, 1] })],
   ['maps of 2×2: vectors over many rows and images', sizes([67, 3, 2, 2], [5, 2, 2], { padding: [1, 1] })],
   ['one pixel an image', sizes([300, 4, 3, 3], [7, 3, 3])],
   ['conv1 of AlexNet, narrow', sizes([1, 3, 67, 83], [10, 11, 11], { stride: [4, 4] })],
   ['windows that lie apart', sizes([2, 3, 31, 29], [4, 2, 3], { stride: [5, 7], padding: [3, 2] })],
   ['weight gradient in parts', sizes([3, 2, 40, 40], [3, 3, 3], { padding: [1, 1] })],
-  ['a very wide image', sizes([1, 380, 1, 2800], [1, 1, 1])],
+  ['rows of 800 pixels, padded: pieces within a row', sizes([1, 3, 3, 800], [4, 3, 3], { padding: [1, 1] })],
+  ['a kernel too large to copy its windows', sizes([2, 2, 1, 700], [3, 1, 700], { padding: [1, 1] })],
+  ['a very wide image', sizes([1, 20, 1, 2800], [2, 1, 1])],
   ['padding far wider than the kernel', sizes([1, 2, 3, 3], [3, 2, 2], { padding: [5, 6], stride: [2, 3] })],
   ...Array.from({ length: 25 }, (_, i): [string, ConvSizes] => [`random ${i}`, randomSizes(random)]),
 ];
