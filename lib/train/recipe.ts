@@ -173,6 +173,7 @@ const presets: Record<Recipe['preset'], Partial<Record<Recipe['model'], RecipeIn
     alexnet: {
       biasLr: 0.02,
       biasWeightDecay: 0,
+      epochs: 91,
       schedule: { kind: 'steps', at: [25, 51, 79], factor: 0.1 },
       input: { scale: 1 / 1.1 },
       augmentation: { share: 32 },
@@ -188,7 +189,14 @@ const presets: Record<Recipe['preset'], Partial<Record<Recipe['model'], RecipeIn
 export function resolveRecipe(input: RecipeInput): Recipe {
   const given = { devices: ['cpu:0'], ...input } as RecipeInput;
   const base = overlay(overlay(alexnet as RecipeInput, modelDefaults(given)), presetDefaults(given));
-  return parse(overlay(base, given), given);
+  return parse(overlay(forBatch(base, given.batch), given), given);
+}
+
+/** Default rates are for the default batch: a smaller batch has a noisier gradient, and gets smaller ones in proportion. */
+function forBatch(base: RecipeInput, batch: unknown): RecipeInput {
+  const { batch: usual, lr, biasLr } = base as Pick<Recipe, 'batch' | 'lr' | 'biasLr'>;
+  const share = typeof batch === 'number' && batch > 0 ? Math.min(1, batch / usual) : 1;
+  return { ...base, lr: lr * share, biasLr: biasLr === null ? null : biasLr * share };
 }
 
 /** A recipe with what a user gives now laid over it. @throws RecipeError as {@link resolveRecipe}. */

@@ -36,6 +36,13 @@ test.each([
   expect(() => resolveRecipe(input)).toThrow(message);
 });
 
+test('default rates are for the default batch, and smaller for a smaller one', () => {
+  const rate = (more: RecipeInput) => resolveRecipe({ data: 'folder:x', model: 'alexnet', ...more }).lr;
+  expect([rate({}), rate({ batch: 32 }), rate({ batch: 512 }), rate({ batch: 32, lr: 0.01 })]).toEqual([
+    0.01, 0.0025, 0.01, 0.01,
+  ]);
+});
+
 test('--set lays values in by dotted path, as the types they look like', () => {
   const input: RecipeInput = { ...base };
   for (const assignment of [

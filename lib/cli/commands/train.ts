@@ -29,7 +29,7 @@ export function trainCommand(program: Command, io: Io): void {
     .requiredOption('--out <folder>', 'the run’s folder')
     .option('--epochs <n>', 'passes over the training images')
     .option('--batch <n>', 'images a step (default: 128)')
-    .option('--lr <rate>', 'learning rate (default: 0.01)')
+    .option('--lr <rate>', 'learning rate (default: 0.01 for alexnet, and less for a batch below 128)')
     .option('--seed <n>', 'decides every random draw (default: 0)')
     .option('--resume', 'go on from the checkpoint in the run’s folder')
     .option(
