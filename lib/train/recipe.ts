@@ -157,6 +157,7 @@ const defaults: Record<(typeof modelNames)[number], RecipeInput> = {
   alexnet: {},
   'alexnet-small': {
     epochs: 10,
+    lr: 0.05,
     schedule: { kind: 'cosine', warmup: 0, final: 0 },
     // Weights that start for inputs of about 1: the bytes spread by some 64 around their mean.
     input: { scale: 1 / 64 },
@@ -181,6 +182,19 @@ const presets: Record<Recipe['preset'], Partial<Record<Recipe['model'], RecipeIn
     'alexnet-small': { biasWeightDecay: 0 },
   },
 };
+
+/** Every key of a recipe, as dotted paths. */
+export function recipeKeys(): string[] {
+  return Object.entries(schema.shape).flatMap(([key, type]) => {
+    const inner =
+      key === 'schedule'
+        ? Object.values(schedules).flatMap((s) => Object.keys(s.shape))
+        : type instanceof z.ZodObject
+          ? Object.keys(type.shape)
+          : [];
+    return inner.length === 0 ? [key] : [...new Set(inner)].map((name) => `${key}.${name}`);
+  });
+}
 
 /**
  * The whole recipe of what a user gave: `input` over the preset's, the model's and the common defaults.

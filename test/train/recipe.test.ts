@@ -1,4 +1,6 @@
-import { type RecipeInput, resolveRecipe, setKey } from '../../lib/train/recipe';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type RecipeInput, recipeKeys, resolveRecipe, setKey } from '../../lib/train/recipe';
 
 const base = { data: 'fashion-mnist', model: 'alexnet-small' };
 
@@ -83,4 +85,30 @@ test('--set refuses what is no assignment, and cannot reach a prototype', () => 
   setKey(input, 'constructor.prototype.polluted=1');
   expect(() => resolveRecipe(input)).toThrow("there is no key 'constructor'");
   expect(({} as any).polluted).toBeUndefined();
+});
+
+test('docs/training.md has every key, with the defaults', () => {
+  const page = readFileSync(join(__dirname, '../../docs/training.md'), 'utf8');
+  const rows = page.split('\n').filter((line) => line.startsWith('| `') && line.split('|').length === 6);
+  const documented = new Map<string, { full: string; small: string }>();
+  for (const row of rows) {
+    const [, keys, , full, small] = row.split('|').map((cell) => cell.trim()) as string[];
+    const names = [...keys!.matchAll(/`([^`]+)`/g)].map((m) => m[1]!);
+    names.forEach((name, i) => {
+      documented.set(name, { full: full!.split(', ')[i] ?? '', small: small!.split(', ')[i] ?? '' });
+    });
+  }
+  expect([...documented.keys()].sort()).toEqual(recipeKeys().sort());
+  const models = {
+    full: resolveRecipe({ data: 'x', model: 'alexnet' }),
+    small: resolveRecipe({ data: 'x', model: 'alexnet-small' }),
+  };
+  const shown = (value: unknown) => (value === 1 / 64 ? '1/64' : String(value));
+  for (const [key, cells] of documented)
+    for (const which of ['full', 'small'] as const) {
+      if (cells[which] === '') continue;
+      let value: any = models[which];
+      for (const part of key.split('.')) value = value[part];
+      expect(`${which} ${key} ${cells[which]}`).toBe(`${which} ${key} ${shown(value)}`);
+    }
 });
