@@ -1,5 +1,6 @@
 import type { AsShape, Shape, ShapeError } from '../shape/shape';
-import { show } from '../tensor/checks';
+import { checkBoolean, checkOptions, show } from '../tensor/checks';
+import { checkSeed } from '../tensor/random';
 import { scope } from '../tensor/scope';
 import { Tensor } from '../tensor/tensor';
 
@@ -73,17 +74,18 @@ export abstract class Layer<out R extends ShapeRule = AnyShape> implements Dispo
   /** @param name what error messages call the layer */
   constructor(readonly name: string) {}
 
-  /**
-   * The layer's function. Tensors made here are freed when it returns, except for the result.
-   */
+  /** The layer's function. What it makes is freed when it returns, except for the result: a layer makes what it wants to keep elsewhere. */
   protected abstract run(x: Tensor<Shape>, options: ForwardOptions): Tensor<any>;
 
   /** The layer's output for x: a tensor that belongs to the caller. */
   forward<X extends Shape>(x: Tensor<X> & Check<R, X>, options?: ForwardOptions): Tensor<Output<R, X>>;
-  forward(x: Tensor<Shape>, options: ForwardOptions = {}): Tensor<any> {
+  forward(x: Tensor<Shape>, options?: ForwardOptions): Tensor<any> {
     if (!(x instanceof Tensor)) throw new TypeError(`${this.name}: x must be a Tensor, got ${show(x)}`);
+    const { train = false, seed } = checkOptions(this.name, options, ['train', 'seed']);
+    checkBoolean(this.name, 'train', train);
+    if (seed !== undefined) checkSeed(this.name, seed);
     using temporaries = scope();
-    const y = this.run(x, options);
+    const y = this.run(x, { train, seed });
     if (!(y instanceof Tensor)) throw new TypeError(`${this.name}: run must return a Tensor, got ${show(y)}`);
     // What the layer did not make (its input, a parameter) stays its owner's: the result is another handle of the same values.
     return temporaries.keep(temporaries.has(y) ? y : y.reshape(y.shape));

@@ -53,6 +53,7 @@ export class Sequential<const Steps extends readonly Step[]> extends Layer<Seque
   readonly params: AllParams<Steps>;
   /** The layers, in order. */
   readonly layers: readonly Layer<any>[];
+  readonly #names: readonly string[];
 
   /** @internal Use `nn.sequential`. */
   constructor(steps: readonly Step[]) {
@@ -72,13 +73,20 @@ export class Sequential<const Steps extends readonly Step[]> extends Layer<Seque
       return layer;
     });
     this.params = params as typeof this.params;
+    this.#names = [...names];
   }
 
   protected run(x: Tensor<Shape>, { train, seed }: ForwardOptions): Tensor<Shape> {
     let y = x;
     this.layers.forEach((layer, i) => {
       const before = y;
-      y = layer.forward(before, { train, seed: seed === undefined ? undefined : mixSeed(seed, i) });
+      try {
+        y = layer.forward(before, { train, seed: seed === undefined ? undefined : mixSeed(seed, i) });
+      } catch (error) {
+        // The message keeps its beginning, the operator's name, and says where in the net that was.
+        if (error instanceof Error) error.message += ` (layer '${this.#names[i]}' of a sequential)`;
+        throw error;
+      }
       // Nobody else holds it: a tape has handles of its own.
       if (before !== x) before.dispose();
     });
