@@ -1,5 +1,6 @@
 // The tape: a list of calls in the order they were made. Reverse order is a topological order, so the gradient is one walk back.
 import { launch } from '../native/addon';
+import type { LossCheck } from '../shape/reduce';
 import type { Shape } from '../shape/shape';
 import { show } from '../tensor/checks';
 import type { Device } from '../tensor/device';
@@ -113,9 +114,12 @@ export type Gradients<P extends Params, Unused extends boolean = false> = {
   -readonly [K in keyof P]: Unused extends true ? P[K] | null : P[K];
 };
 
-export interface GradientOptions<Unused extends boolean = boolean> {
+export interface GradientOptions<
+  Unused extends boolean = boolean,
+  Seed extends Tensor<Shape> | undefined = Tensor<any> | undefined,
+> {
   /** dL/dloss; needed where the loss is no scalar. */
-  seed?: Tensor<any>;
+  seed?: Seed;
   /** Give `null` for a parameter the loss does not depend on, instead of an error. */
   allowUnused?: Unused;
   /** Keep what the tape remembers, so that gradients can be asked for again; otherwise memory is freed as the walk goes by. */
@@ -151,11 +155,17 @@ export class Tape implements Disposable {
    * @throws RangeError where `loss` is no scalar and no seed is given, and where it does not depend on a parameter.
    * @throws Error where a value that is needed was overwritten, and where the tape is used up or disposed.
    */
-  gradients<const P extends Params, Unused extends boolean = false>(
-    loss: Tensor<any>,
+  gradients<
+    L extends Shape,
+    const P extends Params,
+    Unused extends boolean = false,
+    Seed extends Tensor<Shape> | undefined = undefined,
+  >(
+    loss: Tensor<L> & LossCheck<L, Seed>,
     params: P,
-    options: GradientOptions<Unused> = {},
-  ): Gradients<P, Unused> {
+    options?: GradientOptions<Unused, Seed>,
+  ): Gradients<P, NoInfer<Unused>>;
+  gradients(loss: Tensor<any>, params: Params, options: GradientOptions = {}): Gradients<Params, boolean> {
     this.#checkArguments(loss, params, options);
     const names = Object.keys(params);
     const tensors = Object.values(params) as AnyTensor[];
@@ -194,7 +204,7 @@ export class Tape implements Disposable {
       for (const t of outer)
         t.#entries.push({ rule: secondOrder, inputs: sources, outputId: g.id, attrs: null, saved: [] });
     }
-    return out as unknown as Gradients<P, Unused>;
+    return out as Gradients<Params, boolean>;
   }
 
   #checkArguments(loss: unknown, params: unknown, options: GradientOptions): void {

@@ -1,4 +1,5 @@
 // Operators that take axes away (sum, mean, max, argmax), shorten one (topK) or normalise over one (softmax); and the loss.
+import type { Tensor } from '../tensor/tensor';
 import type { Subtract } from './digits';
 import type {
   Equal,
@@ -7,6 +8,7 @@ import type {
   Last,
   Ranked,
   Same,
+  SameShape,
   Shape,
   ShapeError,
   Show,
@@ -96,3 +98,16 @@ export type CrossEntropyCheck<Logits extends Shape, Labels extends Shape> =
       ? unknown
       : ShapeError<`crossEntropy: labels ${Show<Labels>} must be [${ShowNumber<Logits[0]>}] for logits ${Show<Logits>}`>
     : ShapeError<`crossEntropy: logits must be N×C, got ${Show<Logits>} with labels ${Show<Labels>}`>;
+
+type IsScalar<S extends Shape> = false extends { [Axis in keyof S]: Same<S[Axis], 1> }[number] ? false : true;
+
+/** What gradients are taken of: one number, or anything with a seed of its shape. */
+export type LossCheck<L extends Shape, Seed> = [Seed] extends [Tensor<infer S>]
+  ? SameShape<L, S> extends true
+    ? unknown
+    : ShapeError<`gradients: seed ${Show<S>} must have the shape of the loss ${Show<L>}`>
+  : [Seed] extends [undefined]
+    ? IsScalar<L> extends true
+      ? unknown
+      : ShapeError<`gradients: the loss must be a scalar, got ${Show<L>}; reduce it, or give { seed }`>
+    : unknown;

@@ -158,6 +158,7 @@ describe('gradients refuses', () => {
   };
 
   test.each<[string, (t: Tape, loss: any) => unknown, string | RegExp]>([
+    // @ts-expect-error the compiler refuses it too
     ['a loss that is no scalar', (t) => t.gradients(ops.square(x), [x]), /must be a scalar, got \[2\]/],
     ['a loss that is no tensor', (t) => t.gradients(3 as any, [x]), 'the loss must be a Tensor, got 3'],
     ['an integer loss', (t) => t.gradients(tensor([1], { dtype: 'i32' }) as any, [x]), 'must be f32, got i32 [1]'],
@@ -167,6 +168,7 @@ describe('gradients refuses', () => {
     ['integer parameters', (t, l) => t.gradients(l, [tensor([1], { dtype: 'i32' })]), "parameter '0' is i32 [1]"],
     [
       'a seed of another shape',
+      // @ts-expect-error the compiler refuses it too
       (t) => t.gradients(ops.square(x), [x], { seed: tensor([1]) }),
       'seed [1] must have the shape of the loss [2]',
     ],

@@ -408,6 +408,28 @@ Object.assign(rules, {
       ],
     ],
   },
+  gradients: {
+    right: [
+      ['tape().gradients(ops.sum(zeros([2])), { w: zeros([2, 3]) }).w', '[2, 3]'],
+      ['tape().gradients(zeros([1, 1]), [zeros([n]), zeros([2])])[1]', '[2]'],
+      ['tape().gradients(zeros([n]), [zeros([2])], { seed: zeros([5]) })[0]', '[2]'],
+      ['tape().gradients(zeros([2]), [zeros([2])], { seed: ones([2]) })[0]', '[2]'],
+      ['tape().gradients(unranked, { w: zeros([2]) }).w', '[2]'],
+      ['tape().gradients(zeros([]), { w: zeros([2]) }, { allowUnused: true }).w', 'Tensor<[2], "f32"> | null'],
+    ],
+    wrong: [
+      [
+        'tape().gradients(zeros([2, 3]), { w: zeros([2]) })',
+        'gradients: the loss must be a scalar, got [2,3]; reduce it, or give { seed }',
+      ],
+      ['tape().gradients(zeros([n, 3]), { w: zeros([2]) })', 'gradients: the loss must be a scalar, got [?,3]'],
+      [
+        'tape().gradients(zeros([2]), { w: zeros([2]) }, { seed: zeros([3]) })',
+        'gradients: seed [3] must have the shape of the loss [2]',
+      ],
+      ['tape().gradients(zeros([]), { w: zeros([2]) }).v', "Property 'v' does not exist"],
+    ],
+  },
   'nn layers': {
     right: [
       ['nn.conv2d(3, 96, 11, { stride: 4 }).forward(zeros([n, 3, 227, 227]))', '[number, 96, 55, 55]'],
