@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sampleFolder } from '../../lib/data/fashion_mnist';
+import { devices, numThreads } from '../../lib/tensor/device';
 import { type MetricsLine, readMetrics } from '../../lib/train/metrics';
 import { train } from '../../lib/train/run';
 import { convtapeProcess, temporaryFolder } from '../support/cli';
@@ -42,9 +43,15 @@ beforeAll(async () => {
   whole = { digest: digest(out), lines: lines(out) };
 });
 
-test('the same recipe gives the same bits twice', async () => {
+test('the same recipe gives the same bits twice, on one thread too, and leaves no memory behind', async () => {
   const out = join(folder, 'twice');
+  const allocated = () => devices('cpu').map((d) => d.memory().allocated);
+  const before = allocated();
+  const threads = numThreads();
+  numThreads(1);
   await train(recipe, { out });
+  numThreads(threads);
+  expect(allocated()).toEqual(before);
   expect(digest(out)).toBe(whole.digest);
   expect(lines(out)).toEqual(whole.lines);
 });
