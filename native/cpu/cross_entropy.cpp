@@ -9,7 +9,7 @@ void run(const CrossEntropy::Params& p, const Operands& o, Context& context) {
   float *loss = o.out[0].f32(), *stats = o.out[1].f32();
   for (int64_t n = 0; n < p.rows; ++n)
     if (labels[n] < 0 || labels[n] >= p.classes)
-      failf(ErrorKind::Range, "crossEntropy", "label %d in row %lld is outside 0 ... %lld", labels[n], static_cast<long long>(n),
+      failf(ErrorKind::Range, "crossEntropy", "label %d in row %lld is outside 0 … %lld", labels[n], static_cast<long long>(n),
             static_cast<long long>(p.classes - 1));
   double* losses = static_cast<double*>(context.scratch(static_cast<size_t>(p.rows) * sizeof(double)));
   auto row = [&](int64_t n) {

@@ -1,0 +1,62 @@
+import { ones, ops, type Tensor, tensor, zeros } from '../../lib';
+import { kinds } from '../support/devices';
+import { testLiterals } from '../support/literals';
+
+testLiterals('local_response_norm', ({ x }, options) => ops.localResponseNorm(x, options));
+testLiterals('spatial_response_norm', ({ x }, options) =>
+  ops.spatialResponseNorm(x, options as { size: number; alpha: number; beta: number }),
+);
+
+describe.each(kinds)('response normalisation on $kind', (device) => {
+  test("the text's example: k = 0, alpha = beta = 1, n = 2 and all activities 1 give 1/(1² + 1²) at the first map", async () => {
+    const x = ones([1, 4, 1, 1], { device });
+    const y = ops.localResponseNorm(x, { k: 0, alpha: 1, beta: 1, size: 2 });
+    // The window reaches ⌊2/2⌋ = 1 map to either side.
+    expect(Array.from(await y.data())).toEqual([1 / 2, 1 / 3, 1 / 3, 1 / 2].map((v) => expect.closeTo(v, 6)));
+  });
+
+  test('large activities: neither the divisor nor the gradient overflows', async () => {
+    const x = tensor([1e15, -1e15, 3e15, 0], { shape: [1, 4], device });
+    const y = await ops.localResponseNorm(x, { alpha: 1, size: 1 }).data();
+    // x / (x²)^¾ = x^−½
+    expect(y[0]! * Math.sqrt(1e15)).toBeCloseTo(1, 5);
+    expect(y[1]! * Math.sqrt(1e15)).toBeCloseTo(-1, 5);
+    expect(y[3]).toBe(0);
+  });
+
+  test('a NaN stays within its window', async () => {
+    const values = new Float32Array(9).fill(1);
+    values[4] = Number.NaN;
+    const across = await ops.localResponseNorm(tensor(values, { shape: [1, 9], device }), { size: 3 }).data();
+    expect(Array.from(across, Number.isNaN)).toEqual([false, false, false, true, true, true, false, false, false]);
+    const within = await ops
+      .spatialResponseNorm(tensor(values, { shape: [1, 1, 1, 9], device }), { size: 3, alpha: 1, beta: 0.75 })
+      .data();
+    expect(Array.from(within, Number.isNaN)).toEqual([false, false, false, true, true, true, false, false, false]);
+  });
+});
+
+test('localResponseNorm refuses what does not fit and names it', () => {
+  const x = zeros([2, 6, 4, 4]);
+  const norm = (options: object, t: Tensor<any> = x) => ops.localResponseNorm(t, options as never);
+  expect(() => norm({ groups: 4 })).toThrow(
+    new RangeError('localResponseNorm: the 6 maps of x [2,6,4,4] do not divide into 4 groups'),
+  );
+  expect(() => norm({ size: 0 })).toThrow('localResponseNorm: size must be an integer of at least 1, got 0');
+  expect(() => norm({ size: 2.5 })).toThrow(RangeError);
+  expect(() => norm({ alpha: Number.NaN })).toThrow('localResponseNorm: alpha must be finite, got NaN');
+  expect(() => norm({ beta: '1' })).toThrow("localResponseNorm: beta must be a number, got '1'");
+  expect(() => norm({ depth: 5 })).toThrow("localResponseNorm: unknown option 'depth'");
+  expect(() => norm({}, zeros([5]))).toThrow('localResponseNorm: x must be N×C×…, got [5]');
+  expect(() => norm({ size: 2 ** 53 })).toThrow(RangeError);
+});
+
+test('spatialResponseNorm refuses what does not fit and names it', () => {
+  const x = zeros([2, 6, 4, 4]);
+  const norm = (options: object, t: Tensor<any> = x) =>
+    ops.spatialResponseNorm(t, { size: 3, alpha: 1, beta: 0.75, ...options });
+  expect(() => norm({ size: 0 })).toThrow('spatialResponseNorm: size must be an integer of at least 1, got 0');
+  expect(() => norm({ k: Number.POSITIVE_INFINITY })).toThrow('spatialResponseNorm: k must be finite, got Infinity');
+  expect(() => ops.spatialResponseNorm(x, undefined as never)).toThrow('spatialResponseNorm: size must be a number');
+  expect(() => norm({}, zeros([6, 4, 4]))).toThrow('spatialResponseNorm: x must be N×C×H×W, got [6,4,4]');
+});
