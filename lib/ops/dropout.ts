@@ -32,7 +32,7 @@ export const dropoutRule = rule<KernelParams['dropout']>('dropout', ({ attrs }, 
 /**
  * Sets elements to zero at random, each with probability p: the operator of training time (Hinton et al.: "Improving neural networks by
  * preventing co-adaptation of feature detectors", 2012). The mask follows from the seed and an element's index alone: word `i % 4` of
- * Philox4×32-10 with counter `⌊i/4⌋` and the seed as key keeps element i where it is below (1 − p)·2³².
+ * Philox4×32-10 with counter `⌊i/4⌋` and the seed as key keeps element i where it is below ⌊(1 − p)·2³²⌋.
  *
  * @param x of any shape
  * @returns a tensor of x's shape

@@ -33,7 +33,9 @@ export function poolSizes(operator: string, x: unknown, options: Pool2dOptions):
   const [batch, channels, height, width] = x.shape as readonly [number, number, number, number];
   const outputs = [height, width].map((size, axis) => {
     if (2 * pad[axis]! > window[axis]!)
-      throw new RangeError(`${operator}: padding [${pad}] must be at most half the kernel [${window}], x is [${x.shape as Shape}]`);
+      throw new RangeError(
+        `${operator}: padding [${pad}] must be at most half the kernel [${window}], x is [${x.shape as Shape}]`,
+      );
     const last = (size + 2 * pad[axis]! - window[axis]!) / step[axis]!;
     const count = (ceil ? Math.ceil(last) : Math.floor(last)) + 1;
     // A window that would start beyond the image and its left padding is left out.

@@ -1,102 +1,114 @@
-#include "cpu/kernels.h"
-#include "cpu/phases.h"
+#include "cpu/max_pool2d.h"
+
+#include "cpu/overlapping_pool.h"
+#include "cpu/pool2d.h"
 
 namespace convtape::cpu::CONVTAPE_ISA {
 namespace {
 
-typedef uint8_t VecByte __attribute__((vector_size(kLanes)));
+// The largest elements of kLanes neighbouring windows, and their places.
+struct Winners {
+  Vec value;
+  VecI place;
+};
 
-inline void storeIndex(uint8_t* p, VecI v, int n) {
-  const VecByte bytes = __builtin_convertvector(v, VecByte);
-  __builtin_memcpy(p, &bytes, static_cast<size_t>(n));
-}
-inline void storeIndex(int32_t* p, VecI v, int n) { __builtin_memcpy(p, &v, static_cast<size_t>(n) * 4); }
-
-template <class Index>
-void forward(const Window2d& p, const float* x, float* y, Index* index, Context& context) {
-  const PhasedRow row(p);
-  const Chunks chunks(p.planes);
-  const int64_t ringFloats = RowRing::floats(p, row);
-  const int64_t starts = (p.outWidth + kLanes - 1) / kLanes * kLanes;
-  float* scratch = static_cast<float*>(context.scratch(static_cast<size_t>(chunks.tasks * ringFloats + starts) * sizeof(float)));
-  // Column in the window of the first element that is not padding: it wins where all are −infinity.
-  int32_t* firstColumn = reinterpret_cast<int32_t*>(scratch + chunks.tasks * ringFloats);
-  for (int64_t j = 0; j < starts; ++j) {
-    const int64_t start = j * p.strideWidth - p.paddingWidth;
-    firstColumn[j] = static_cast<int32_t>(start < 0 ? -start : 0);
-  }
-  auto task = [&](int64_t t) {
-    RowRing ring(p, row, scratch + t * ringFloats);
-    ring.fill(-__builtin_inff());
-    for (int64_t plane = chunks.begin(t); plane < chunks.end(t); ++plane) {
-      ring.begin(x + plane * p.height * p.width);
-      for (int64_t i = 0; i < p.outHeight; ++i) {
-        const WindowRows rows(p, i);
-        ring.need(rows);
-        const int64_t out = (plane * p.outHeight + i) * p.outWidth;
-        forVectors(0, p.outWidth, [&](int64_t j, auto lanes) {
-          Vec best = splat(-__builtin_inff());
-          VecI winner = loadInt(firstColumn + j) + static_cast<int32_t>((rows.first - rows.start) * p.kernelWidth);
-          for (int64_t h = rows.first; h < rows.last; ++h) {
-            const float* from = ring[h] + j;
-            int32_t code = static_cast<int32_t>((h - rows.start) * p.kernelWidth);
-            for (int64_t kw = 0; kw < p.kernelWidth; ++kw, ++code) {
-              const Vec v = load(from + row.at(kw));
-              const VecI wins = (v > best) | (v != v);
-              best = wins ? v : best;
-              winner = wins ? splatInt(code) : winner;
-            }
-          }
-          lanes.store(y + out + j, best);
-          if (index) storeIndex(index + out + j, winner, lanes.n);
-        });
-      }
+// from(r) is where row r of the windows begins, `code` the place of from(0)'s elements, `first` that of the first element that is not
+// padding: it wins where all are −infinity. A NaN wins over everything; of several the last, as in PyTorch.
+template <bool kNan, class Shape, class From>
+inline Winners largest(Shape shape, int64_t rows, int32_t code, VecI first, From&& from, bool* nan) {
+  Winners w{load(from(0) + shape.at(0)), first};
+  Vec last = w.value;
+  NanSeen seen;
+  int64_t count = 0;
+  for (int64_t r = 0; r < rows; ++r) {
+    const float* row = from(r);
+    for (int64_t kw = 0; kw < shape.kernelWidth(); ++kw, ++count, ++code) {
+      if (count == 0 && !kNan) continue;
+      const Vec v = load(row + shape.at(kw));
+      const VecI wins = kNan ? (v > w.value) | (v != v) : v > w.value;
+      w.place = wins ? splatInt(code) : w.place;
+      w.value = wins ? v : w.value;
+      if (!kNan && count % 2) seen.look(v, last);
+      last = v;
     }
-  };
-  parallelFor(chunks.tasks, task);
+  }
+  if (!kNan) {
+    if (count % 2) seen.look(last, last);
+    *nan = seen.any();
+  }
+  return w;
 }
 
-template <class Index>
-void backward(const Window2d& p, const float* dy, const Index* index, float* dx, Context& context) {
-  const PhasedRow row(p);
-  const Chunks chunks(p.planes);
-  float* scratch = static_cast<float*>(context.scratch(static_cast<size_t>(chunks.tasks * row.floats()) * sizeof(float)));
-  auto task = [&](int64_t t) {
-    float* sums = scratch + t * row.floats();
-    for (int64_t plane = chunks.begin(t); plane < chunks.end(t); ++plane)
-      for (int64_t h = 0; h < p.height; ++h) {
-        row.fill(sums, 0);
-        const CoveringRows covering(p, h);
-        for (int64_t i = covering.first; i < covering.last; ++i) {
-          const int64_t out = (plane * p.outHeight + i) * p.outWidth;
-          int32_t code = static_cast<int32_t>((h + p.paddingHeight - i * p.strideHeight) * p.kernelWidth);
-          for (int64_t kw = 0; kw < p.kernelWidth; ++kw, ++code) {
-            float* to = sums + row.at(kw);
-            for (int64_t j = 0; j < p.outWidth; ++j) to[j] += index[out + j] == code ? dy[out + j] : 0;
-          }
+template <class Shape, class Index>
+void forward(const Window2d& p, const PhasedRow& row, Shape shape, const float* x, float* y, Index* index, Context& context) {
+  const auto compute = [&](int64_t plane, int64_t i, const WindowRows& rows, const RowRing& ring, float* out) {
+    Index* outIndex = index ? index + (plane * p.outHeight + i) * p.outWidth : nullptr;
+    const int32_t code = static_cast<int32_t>((rows.first - rows.start) * shape.kernelWidth());
+    forVectors(0, p.outWidth, [&](int64_t j, auto lanes) {
+      VecI first = splatInt(code);
+      if (p.paddingWidth)
+        for (int lane = 0; lane < lanes.n; ++lane) {
+          const int64_t start = (j + lane) * p.strideWidth - p.paddingWidth;
+          if (start < 0) first[lane] -= static_cast<int32_t>(start);
         }
-        row.merge(sums, dx + (plane * p.height + h) * p.width);
-      }
+      const auto from = [&](int64_t r) { return ring[rows.first + r] + j; };
+      const int64_t count = rows.last - rows.first;
+      bool nan = false;
+      // A window that is whole has a number of rows that the compiler knows.
+      Winners w = count == shape.kernelHeight() ? largest<false>(shape, shape.kernelHeight(), code, first, from, &nan)
+                                                : largest<false>(shape, count, code, first, from, &nan);
+      if (nan) w = largest<true>(shape, count, code, first, from, &nan);
+      lanes.store(out + j, w.value);
+      if (outIndex) storeIndex(outIndex + j, w.place, lanes.n);
+    });
   };
-  parallelFor(chunks.tasks, task);
+  slideWindows(p, row, x, -__builtin_inff(), y, context, compute);
+}
+
+template <class Shape, class Index>
+void backward(const Window2d& p, const PhasedRow& row, Shape shape, const float* dy, const Index* index, float* dx, Context& context) {
+  const GatherWindows<2, Shape> gather(p, row, shape);
+  const int64_t before = gather.before(), stride = gather.stride();
+  // Two arrays: dy, and the index plus one, so that the padding's zeros are no place in a window.
+  const auto make = [&](int64_t plane, int64_t i, float* to) {
+    const int64_t out = (plane * p.outHeight + i) * p.outWidth;
+    int32_t* places = reinterpret_cast<int32_t*>(to + stride + before);
+    forVectors(0, p.outWidth, [&](int64_t j, auto lanes) {
+      lanes.store(to + before + j, lanes.load(dy + out + j));
+      storeIndex(places + j, loadIndex(index + out + j, lanes.n) + 1, lanes.n);
+    });
+  };
+  const auto term = [&](const float* from, int64_t at, int32_t code) {
+    const VecI places = loadInt(reinterpret_cast<const int32_t*>(from + stride) + at);
+    return places == code + 1 ? load(from + at) : Vec{};
+  };
+  gather(dx, context, make, term);
 }
 
 }  // namespace
 
 void run(const MaxPool2d::Params& p, const Operands& o, Context& context) {
   if (p.planes == 0) return;
-  if (o.out[1].dtype == DType::I32)
-    forward(p, o.in[0].f32(), o.out[0].f32(), o.out[1].i32(), context);
-  else
-    forward(p, o.in[0].f32(), o.out[0].f32(), o.out[1].u8(), context);
+  if (OverlappingPool::takes(p)) return OverlappingPool(p).forward(o.in[0].f32(), o.out[0].f32(), o.out[1].u8(), context);
+  const PhasedRow row(p);
+  withShape(p, row, [&](auto shape) {
+    if (o.out[1].dtype == DType::I32)
+      forward(p, row, shape, o.in[0].f32(), o.out[0].f32(), o.out[1].i32(), context);
+    else
+      forward(p, row, shape, o.in[0].f32(), o.out[0].f32(), o.out[1].u8(), context);
+  });
 }
 
 void run(const MaxPool2dGrad::Params& p, const Operands& o, Context& context) {
   if (p.planes == 0) return;
-  if (o.in[1].dtype == DType::I32)
-    backward(p, o.in[0].f32(), o.in[1].i32(), o.out[0].f32(), context);
-  else
-    backward(p, o.in[0].f32(), o.in[1].u8(), o.out[0].f32(), context);
+  if (OverlappingPool::takes(p)) return OverlappingPool(p).backward(o.in[0].f32(), o.in[1].u8(), o.out[0].f32(), context);
+  const PhasedRow row(p);
+  withShape(p, row, [&](auto shape) {
+    if (o.in[1].dtype == DType::I32)
+      backward(p, row, shape, o.in[0].f32(), o.in[1].i32(), o.out[0].f32(), context);
+    else
+      backward(p, row, shape, o.in[0].f32(), o.in[1].u8(), o.out[0].f32(), context);
+  });
 }
 
 }  // namespace convtape::cpu::CONVTAPE_ISA

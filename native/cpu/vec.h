@@ -57,11 +57,37 @@ static inline void storeFirst(float* p, Vec v, int n) {
 #endif
 }
 
-// How a loop over a row reaches memory: whole vectors, then one that may be shorter.
+// Writes past the caches: for outputs too large to be found there later. `p` is aligned to a vector.
+static inline void stream(float* p, Vec v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(p, v);
+#elif defined(__AVX2__)
+  _mm256_stream_ps(p, v);
+#elif defined(__SSE__)
+  _mm_stream_ps(p, v);
+#else
+  store(p, v);
+#endif
+}
+// Ends a task that streamed: other threads see what it wrote.
+static inline void streamFence() {
+#if defined(__SSE__)
+  _mm_sfence();
+#endif
+}
+// Outputs of this many bytes are streamed; smaller ones may still be in a cache when the next kernel reads them.
+constexpr int64_t kStreamBytes = 16 << 20;
+
+// How a loop over a row reaches memory: whole vectors, streamed ones, and one at an end that may be shorter.
 struct Whole {
   static constexpr int n = kLanes;
   Vec load(const float* p) const { return convtape::cpu::CONVTAPE_ISA::load(p); }
   void store(float* p, Vec v) const { convtape::cpu::CONVTAPE_ISA::store(p, v); }
+};
+struct Streamed {
+  static constexpr int n = kLanes;
+  Vec load(const float* p) const { return convtape::cpu::CONVTAPE_ISA::load(p); }
+  void store(float* p, Vec v) const { stream(p, v); }
 };
 struct Part {
   int n;
@@ -76,6 +102,36 @@ static inline void forVectors(int64_t begin, int64_t end, Body&& body) {
   for (; i + kLanes <= end; i += kLanes) body(i, Whole{});
   if (i < end) body(i, Part{static_cast<int>(end - i)});
 }
+
+// The same for a loop whose only store goes to out + i, and that streams: a Part up to where out + i is aligned, then Streamed ones.
+template <class Body>
+static inline void forStreamed(const float* out, int64_t begin, int64_t end, Body&& body) {
+  int64_t i = begin;
+  const int64_t past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(out + i) / sizeof(float)) % kLanes;
+  const int64_t head = past ? kLanes - past : 0;
+  if (head) {
+    const int64_t n = head < end - i ? head : end - i;
+    body(i, Part{static_cast<int>(n)});
+    i += n;
+  }
+  for (; i + kLanes <= end; i += kLanes) body(i, Streamed{});
+  if (i < end) body(i, Part{static_cast<int>(end - i)});
+}
+
+// Either of the two.
+template <bool kStream, class Body>
+static inline void forOutputs(const float* out, int64_t begin, int64_t end, Body&& body) {
+  if constexpr (kStream)
+    forStreamed(out, begin, end, body);
+  else
+    forVectors(begin, end, body);
+}
+
+// A number that a generic lambda may use where a template argument is wanted.
+template <auto kValue>
+struct Constant {
+  constexpr operator decltype(kValue)() const { return kValue; }
+};
 
 // a·b + c, rounded once where the instruction set has that.
 static inline Vec fma(Vec a, Vec b, Vec c) {
@@ -102,6 +158,47 @@ static inline Vec sqrt(Vec x) {
 }
 
 static inline Vec max(Vec a, Vec b) { return a > b ? a : b; }  // b where either is NaN
+
+// The even and the odd elements of the 2·kLanes in a, b; and back.
+#if defined(__AVX512F__)
+#define CONVTAPE_LANES(f) f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7), f(8), f(9), f(10), f(11), f(12), f(13), f(14), f(15)
+#elif defined(__AVX2__)
+#define CONVTAPE_LANES(f) f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7)
+#else
+#define CONVTAPE_LANES(f) f(0), f(1), f(2), f(3)
+#endif
+static inline void deinterleave(Vec a, Vec b, Vec* even, Vec* odd) {
+#define CONVTAPE_EVEN(i) 2 * (i)
+#define CONVTAPE_ODD(i) 2 * (i) + 1
+  *even = __builtin_shuffle(a, b, VecI{CONVTAPE_LANES(CONVTAPE_EVEN)});
+  *odd = __builtin_shuffle(a, b, VecI{CONVTAPE_LANES(CONVTAPE_ODD)});
+#undef CONVTAPE_EVEN
+#undef CONVTAPE_ODD
+}
+static inline void interleave(Vec even, Vec odd, Vec* a, Vec* b) {
+#define CONVTAPE_FIRST(i) (i) / 2 + (i) % 2 * kLanes
+#define CONVTAPE_SECOND(i) (i) / 2 + (i) % 2 * kLanes + kLanes / 2
+  *a = __builtin_shuffle(even, odd, VecI{CONVTAPE_LANES(CONVTAPE_FIRST)});
+  *b = __builtin_shuffle(even, odd, VecI{CONVTAPE_LANES(CONVTAPE_SECOND)});
+#undef CONVTAPE_FIRST
+#undef CONVTAPE_SECOND
+}
+// The lanes moved up by one, a zero below them.
+#define CONVTAPE_BEFORE(i) (i) + kLanes - 1
+static inline Vec shiftIn(Vec v) { return __builtin_shuffle(Vec{}, v, VecI{CONVTAPE_LANES(CONVTAPE_BEFORE)}); }
+static inline VecI shiftIn(VecI v) { return __builtin_shuffle(VecI{}, v, VecI{CONVTAPE_LANES(CONVTAPE_BEFORE)}); }
+#undef CONVTAPE_BEFORE
+#undef CONVTAPE_LANES
+
+// The first n lanes of v, zeros after them.
+static inline Vec firstLanes(Vec v, int n) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_mov_ps(static_cast<__mmask16>((1u << n) - 1), v);
+#else
+  for (int i = n; i < kLanes; ++i) v[i] = 0;
+  return v;
+#endif
+}
 
 // Sum and largest of the lanes, halving the vector: a fixed tree.
 static inline float sumLanes(Vec v) {

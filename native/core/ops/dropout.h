@@ -5,8 +5,8 @@
 
 namespace convtape {
 
-// y = scale · mask · x. Element i is kept where word d % 4 of philox(d / 4, seed) is below keep · 2³², and d is its place among the draws:
-// d = (i / columns) · pitch + offset + i % columns. A tensor that is a piece of a wider one so draws the mask of the whole.
+// y = scale · mask · x. Element i is kept where word d % 4 of philox(d / 4, seed) is below ⌊keep · 2³²⌋, and d is its place among the
+// draws: d = (i / columns) · pitch + offset + i % columns. A tensor that is a piece of a wider one so draws the mask of the whole.
 struct Dropout {
   static constexpr const char* name = "dropout";
   struct Params {
@@ -15,6 +15,7 @@ struct Dropout {
     double keep;   // (0, 1]
     float scale;
     int64_t columns, pitch, offset;
+    uint64_t threshold() const { return static_cast<uint64_t>(keep * 0x1p32); }
   };
   template <class V>
   static void fields(Params& p, V& v) {
