@@ -13,11 +13,19 @@ export function requireFinite(operator: string, name: string, value: unknown): a
 }
 
 /** Both numbers of a `Pair`. */
-export function requirePair(operator: string, name: string, value: unknown, least: number): [number, number] {
+export function requirePair(
+  operator: string,
+  name: string,
+  value: unknown,
+  least: number,
+  most = Number.MAX_SAFE_INTEGER,
+): [number, number] {
   const numbers: unknown[] = Array.isArray(value) ? value : [value, value];
   if (numbers.length !== 2 || !numbers.every((n) => typeof n === 'number'))
     throw new TypeError(`${operator}: ${name} must be a number or a pair [height, width], got ${show(value)}`);
   if (!numbers.every((n) => Number.isSafeInteger(n) && (n as number) >= least))
     throw new RangeError(`${operator}: ${name} must hold integers of at least ${least}, got ${show(value)}`);
+  if (numbers.some((n) => (n as number) > most))
+    throw new RangeError(`${operator}: ${name} must be at most ${most}, got ${show(value)}`);
   return numbers as [number, number];
 }

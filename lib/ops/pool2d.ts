@@ -21,13 +21,16 @@ export interface Pool2dOptions<
   ceil?: C;
 }
 
+/** native/core/ops/window.h: sizes computed from windows then cannot overflow. */
+const mostWindow = 2 ** 20;
+
 /** @throws TypeError or RangeError whose message starts with `operator` */
 export function poolSizes(operator: string, x: unknown, options: Pool2dOptions): WindowSizes {
   requireFloats(operator, 'x', x);
   if (x.rank !== 4) throw new RangeError(`${operator}: x must be N×C×H×W, got [${x.shape}]`);
   const { kernel, stride, padding, ceil } = checkOptions(operator, options, ['kernel', 'stride', 'padding', 'ceil']);
-  const window = requirePair(operator, 'kernel', kernel, 1);
-  const step = stride === undefined ? window : requirePair(operator, 'stride', stride, 1);
+  const window = requirePair(operator, 'kernel', kernel, 1, mostWindow);
+  const step = stride === undefined ? window : requirePair(operator, 'stride', stride, 1, mostWindow);
   const pad = padding === undefined ? [0, 0] : requirePair(operator, 'padding', padding, 0);
   if (ceil !== undefined) checkBoolean(operator, 'ceil', ceil);
   const [batch, channels, height, width] = x.shape as readonly [number, number, number, number];

@@ -162,7 +162,7 @@ void backward(const LocalResponseNorm::Params& p, const float* dy, const float* 
 template <class Body>
 void specialise(const LocalResponseNorm::Params& p, Body&& body) {
   const bool large = p.outer * p.channels * p.pixels * static_cast<int64_t>(sizeof(float)) >= kStreamBytes;
-  if (p.size / 2 == 2)
+  if (Tiles(p, 1).half == 2)
     large ? body(Constant<5>{}, Constant<true>{}) : body(Constant<5>{}, Constant<false>{});
   else
     body(Constant<0>{}, Constant<false>{});
