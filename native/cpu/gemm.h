@@ -145,9 +145,12 @@ struct GemmPlan {
       : s(sizes),
         depth(least(kMostDepth, most(384, kPackedFloats / most(1, sizes.n)))),
         vectors(ceilDiv(s.n, kLanes)),
-        columnBlocks(ceilDiv(vectors * kLanes, kPackedFloats / most(1, least(depth, s.k)))),
+        columnBlocks(0),
         steps(s.k, depth, s.depthUnit),
         rows(s.m, s.blockRows, s.rowUnit) {
+    // A B that is packed for one block of rows only comes from far memory: less of it at a time leaves cache for what is on its way.
+    const int64_t packed = rows.number == 1 ? kStreamed : kPackedFloats;
+    columnBlocks = ceilDiv(vectors * kLanes, packed / most(1, least(depth, s.k)));
     // Few tasks: cut rows down to some tiles, then columns down to a panel.
     if (tasks() > 0 && tasks() < kTasks && rows.unit == s.m)
       rows = Pieces(s.m, most(8 * kTileRows, ceilDiv(s.m, ceilDiv(kTasks, tasks() / rows.number))));

@@ -1,3 +1,4 @@
+#include "cpu/few_rows.h"
 #include "cpu/pack.h"
 
 namespace convtape::cpu::CONVTAPE_ISA {
@@ -13,7 +14,8 @@ struct Matrix {
 };
 
 constexpr int64_t kCopyRows = 72;  // rows of A transposed at once
-constexpr int64_t kCopy = kCopyRows * kMostDepth;
+constexpr int64_t kCopyStride = kMostDepth + 16;
+constexpr int64_t kCopy = kCopyRows * kCopyStride;
 
 // Adds a bias that belongs to the rows of c or to its columns, and applies relu.
 void activate(float* c, int64_t ld, const Block& block, const float* ofRows, const float* ofColumns, bool relu) {
@@ -46,6 +48,17 @@ void run(const Matmul::Params& p, const Operands& o, Context& context) {
   float* y = o.out[0].f32();
   const Matrix a = {o.in[0].f32(), p.transposeA ? 1 : p.k, p.transposeA ? p.m : 1, p.m * p.k};
   const Matrix b = {o.in[1].f32(), p.transposeB ? 1 : p.n, p.transposeB ? p.k : 1, p.k * p.n};
+  if (p.transposeB && !p.transposeA && p.m >= 1 && p.m <= kFewRows) {
+    using Fn = void (*)(const float*, const float*, const float*, bool, float*, int64_t, int64_t, int64_t, int64_t);
+    static constexpr Fn kFew[] = {&fewRows<1>, &fewRows<2>, &fewRows<3>, &fewRows<4>};
+    const int64_t piece = most(4, least(64, (1 << 18) / most(1, p.k))), pieces = ceilDiv(p.n, piece);
+    parallelRanges(p.batch * pieces, 1, [&](int64_t index, int64_t) {
+      const int64_t batch = index / pieces, begin = index % pieces * piece;
+      kFew[p.m - 1](a.data + batch * a.batch, b.data + batch * b.batch, bias, p.relu, y + batch * p.m * p.n, p.n, p.k, begin,
+                    least(begin + piece, p.n));
+    });
+    return;
+  }
   // yᵀ = op(b)ᵀ · op(a)ᵀ is the same work with rows and columns exchanged. The rows of a layer's weights are contiguous along k, so they
   // are read where they lie; the other, smaller matrix is the one to be packed.
   const bool exchanged = p.transposeB;
@@ -63,9 +76,12 @@ void run(const Matmul::Params& p, const Operands& o, Context& context) {
         if (copied) {
           float* copy = copies + block.worker * kCopy;
           rows = least(rows, kCopyRows);
-          copyTransposed(copy, depth, from, left.column, depth, rows);
+          if (left.column == 1)
+            copyRows(copy, kCopyStride, from, left.row, rows, depth);
+          else
+            copyTransposed(copy, kCopyStride, from, left.column, depth, rows);
           from = copy;
-          stride = depth;
+          stride = kCopyStride;
         }
         for (int64_t i = 0; i < rows; ++i) pointers[i] = from + i * stride;
         for (int64_t k = 0; k < depth; ++k) offsets[k] = static_cast<int32_t>(k);

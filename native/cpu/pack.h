@@ -10,8 +10,9 @@ static inline void copyRun(float* to, const float* from, int64_t count) {
     if (count > 0) storeFirst(to, loadFirst(from, static_cast<int>(count)), static_cast<int>(count));
     return;
   }
-  for (int64_t i = 0; i + kLanes <= count; i += kLanes) store(to + i, load(from + i));
-  store(to + count - kLanes, load(from + count - kLanes));
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(to + i, load(from + i));
+  if (i < count) store(to + count - kLanes, load(from + count - kLanes));
 }
 
 // to[i·toStride + j] = from[i·fromStride + j]
@@ -101,13 +102,20 @@ static inline void copyTransposed(float* to, int64_t toStride, const float* from
 
 // B[k, column] = from[k·stride + column]
 static inline void packRows(const PackedB& to, const float* from, int64_t stride, int64_t columns) {
-  forPanels(to, [&](int64_t v, int64_t vectors, float* panel, int64_t row) {
-    const int64_t count = least(vectors * kLanes, columns - v * kLanes);
-    for (int64_t k = 0; k < to.depth; ++k) {
-      copyRun(panel + k * row, from + k * stride + v * kLanes, count);
-      for (int64_t i = count; i < row; ++i) panel[k * row + i] = 0;
-    }
-  });
+  constexpr int64_t kRows = 8;
+  for (int64_t k0 = 0; k0 < to.depth; k0 += kRows) {
+    const int64_t k1 = least(to.depth, k0 + kRows);
+    // Rows of a large matrix lie on pages of their own, where the processor does not look ahead by itself.
+    for (int64_t k = k0; k < k1; ++k)
+      for (int64_t i = 0; i < columns; i += 16) __builtin_prefetch(from + k * stride + i);
+    forPanels(to, [&](int64_t v, int64_t vectors, float* panel, int64_t row) {
+      const int64_t count = least(row, columns - v * kLanes);
+      for (int64_t k = k0; k < k1; ++k) {
+        copyRun(panel + k * row, from + k * stride + v * kLanes, count);
+        for (int64_t i = count; i < vectors * kLanes; ++i) panel[k * row + i] = 0;
+      }
+    });
+  }
 }
 
 // B[first + k, column] = from[column·stride + k] for k < count. Lanes beyond the columns become 0.

@@ -1,0 +1,61 @@
+// y = x · wᵀ for a few rows of x, as a layer has them that serves one image at a time: as fast as w can be read.
+#pragma once
+
+#include "cpu/gemm.h"
+
+namespace convtape::cpu::CONVTAPE_ISA {
+
+constexpr int64_t kFewRows = 4;  // above, the tiled product is as fast
+
+// sum[r][m] = Σ_k w[r·k …] · x[m·k …]
+template <int M, int R>
+static inline void dotProducts(const float* x, const float* w, int64_t k, float (&sum)[R][M]) {
+  Vec acc[R][M];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+    for (int m = 0; m < M; ++m) acc[r][m] = Vec{};
+  int64_t i = 0;
+  for (; i + kLanes <= k; i += kLanes) {
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+      const Vec wv = load(w + r * k + i);
+      __builtin_prefetch(w + r * k + i + 512);
+#pragma GCC unroll 8
+      for (int m = 0; m < M; ++m) acc[r][m] = fma(load(x + m * k + i), wv, acc[r][m]);
+    }
+  }
+  const int rest = static_cast<int>(k - i);
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+    for (int m = 0; m < M; ++m) {
+      if (rest > 0) acc[r][m] = fma(loadFirst(x + m * k + i, rest), loadFirst(w + r * k + i, rest), acc[r][m]);
+      sum[r][m] = sumLanes(acc[r][m]);
+    }
+}
+
+// y[m·n + o] for outputs o in [begin, end)
+template <int M>
+static void fewRows(const float* x, const float* w, const float* bias, bool relu, float* y, int64_t n, int64_t k, int64_t begin,
+                    int64_t end) {
+  constexpr int R = kLanes == 16 || M <= 2 ? 4 : 2;  // as the register file has it
+  auto finish = [&](float sum, int64_t m, int64_t o) {
+    if (bias) sum += bias[o];
+    y[m * n + o] = relu && sum < 0 ? 0 : sum;
+  };
+  int64_t o = begin;
+  for (; o + R <= end; o += R) {
+    float sum[R][M];
+    dotProducts<M, R>(x, w + o * k, k, sum);
+    for (int r = 0; r < R; ++r)
+      for (int m = 0; m < M; ++m) finish(sum[r][m], m, o + r);
+  }
+  for (; o < end; ++o) {
+    float sum[1][M];
+    dotProducts<M, 1>(x, w + o * k, k, sum);
+    for (int m = 0; m < M; ++m) finish(sum[0][m], m, o);
+  }
+}
+
+}  // namespace convtape::cpu::CONVTAPE_ISA
