@@ -3,6 +3,13 @@ import { device, gradcheck, nn, ones, ops, randn, type Shape, scope, type Tensor
 const cpu = device('cpu:0');
 const values = async (t: Tensor<any>) => [...(await t.data())];
 
+// What a test leaves undisposed goes at its end: collected in the middle of a later test, it would change what that one measures.
+let left: Disposable;
+beforeEach(() => {
+  left = scope();
+});
+afterEach(() => left[Symbol.dispose]());
+
 class Scale<C extends number> extends nn.Layer<nn.SameShape> {
   readonly params: { readonly gain: Tensor<[C, 1, 1]> };
   constructor(channels: C) {
