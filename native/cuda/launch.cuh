@@ -19,14 +19,16 @@ namespace convtape::CONVTAPE_GPU {
 template <class... Params, class... Args>
 void launchKernel(const char* name, void (*kernel)(Params...), dim3 grid, dim3 block, size_t sharedBytes, cudaStream_t stream,
                   Args... args) {
-#ifdef __CUDACC__
+#if defined(__CUDACC__)
   (void)name;
   if (sharedBytes > (48u << 10)) cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(sharedBytes));
   kernel<<<grid, block, sharedBytes, stream>>>(static_cast<Params>(args)...);
-#else
+#elif defined(CONVTAPE_SIMULATED)
   auto call = [=] { kernel(static_cast<Params>(args)...); };
   simt::launchKernel(name, stream, grid, block, sharedBytes, &call, sizeof call,
                      [](const void* c) { (*static_cast<const decltype(call)*>(c))(); });
+#else
+  static_assert(sizeof...(Params) < 0, "a host file launches no kernel");
 #endif
 }
 

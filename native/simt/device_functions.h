@@ -168,6 +168,9 @@ inline int atomicMax(int* p, int v) {
 inline int atomicMin(int* p, int v) {
   return simt::atomically(p, [v](int old) { return old < v ? old : v; });
 }
+inline unsigned long long atomicMin(unsigned long long* p, unsigned long long v) {
+  return simt::atomically(p, [v](unsigned long long old) { return old < v ? old : v; });
+}
 inline int atomicOr(int* p, int v) {
   return simt::atomically(p, [v](int old) { return old | v; });
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "simt/shadow.h"
+
 namespace simt {
 
 const Clock* currentClock = nullptr;
@@ -107,6 +109,7 @@ Stream* Machine::pick() {
 }
 
 void Machine::loop() {
+  shadowOwnThread();
   for (;;) {
     Stream* stream = nullptr;
     {

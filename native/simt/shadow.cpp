@@ -44,6 +44,10 @@ Stamp now() {
           uint64_t{t->linear} << 2};
 }
 
+// The host code beside a kernel is instrumented as well, and runs on threads of its own. Initial-exec: a lookup by name at every access of
+// every kernel would cost as much as the check.
+__attribute__((tls_model("initial-exec"))) thread_local bool runsKernels = false;
+
 std::vector<Access> sharedWords;
 std::vector<uint8_t> sharedWritten, sharedPending;  // one a byte
 
@@ -156,7 +160,7 @@ void accessDevice(int device, const char* p, size_t bytes, bool write, bool atom
 }
 
 void access(const void* pointer, size_t bytes, bool write, bool atomic = false) {
-  if (!currentThread || !options().check) return;
+  if (!runsKernels || !currentThread || !options().check) return;
   const char* p = static_cast<const char*>(pointer);
   if (p >= currentThread->stack && p < currentThread->stack + kStackBytes) return;
   const char* shared = reinterpret_cast<const char*>(currentBlock.shared);
@@ -169,6 +173,8 @@ void access(const void* pointer, size_t bytes, bool write, bool atomic = false) 
 }
 
 }  // namespace
+
+void shadowOwnThread() { runsKernels = true; }
 
 void shadowBeginTask(const char* name) {
   if (++launchStamp == (1u << 16)) {

@@ -9,6 +9,9 @@
 
 namespace simt {
 
+// Called once on the thread that runs kernels: what other threads do with instrumented code is not a kernel's doing.
+void shadowOwnThread();
+
 // A kernel or a copy begins: accesses from now on are its own, and ordered after what currentClock (simt/machine.h) says.
 void shadowBeginTask(const char* name);
 void shadowResetShared(void* shared, size_t bytes);

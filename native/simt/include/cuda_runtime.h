@@ -2,5 +2,7 @@
 // more: a kernel that needs something else does not compile here until it is added, with its meaning.
 #pragma once
 
+#define CONVTAPE_SIMULATED 1
+
 #include "simt/device_functions.h"
 #include "simt/runtime_api.h"

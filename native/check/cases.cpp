@@ -1,0 +1,135 @@
+// Making cases: the operands and their random values.
+#include "check/check.h"
+#include "core/error.h"
+#include "core/philox.h"
+#include "core/registry.h"
+
+namespace convtape::device_check {
+namespace {
+
+int numberOf(const char* name) {
+  for (int i = 0; i < opCount(); ++i)
+    if (std::strcmp(opInfo(i).name, name) == 0) return i;
+  return -1;
+}
+
+template <class T>
+T* dataOf(Buffer& b) {
+  return reinterpret_cast<T*>(b.bytes.data());
+}
+
+}  // namespace
+
+Case& Cases::make(const char* name, std::string shapes) {
+  all_.emplace_back(new Case(numberOf(name), name, std::move(shapes), seed_ + (uint64_t{all_.size()} << 32)));
+  return *all_.back();
+}
+
+Buffer& Case::input(DType dtype, int64_t count) {
+  Buffer b;
+  b.dtype = dtype;
+  b.count = count;
+  b.given = true;
+  b.bytes.resize(static_cast<size_t>(count) * sizeOf(dtype));
+  in_.push_back(std::move(b));
+  sources_.emplace_back(nullptr, 0);
+  seed_ += 0x10001;  // other values for every operand
+  return in_.back();
+}
+
+Buffer& Case::result(DType dtype, int64_t count) {
+  Buffer b;
+  b.dtype = dtype;
+  b.count = count;
+  b.given = true;
+  b.bytes.resize(static_cast<size_t>(count) * sizeOf(dtype));
+  out_.push_back(std::move(b));
+  keeps_.push_back(false);
+  seed_ += 0x10001;
+  return out_.back();
+}
+
+static void fillNormal(Buffer& b, uint64_t seed, float mean, float deviation) {
+  float* x = dataOf<float>(b);
+  for (int64_t i = 0; i < b.count; i += 2) {
+    const Philox4 words = philox(static_cast<uint64_t>(i), seed);
+    float first, second;
+    normalPair(words.v[0], words.v[1], &first, &second);
+    x[i] = mean + deviation * first;
+    if (i + 1 < b.count) x[i + 1] = mean + deviation * second;
+  }
+}
+
+Case& Case::normal(int64_t count, float mean, float deviation) {
+  fillNormal(input(DType::F32, count), seed_, mean, deviation);
+  return *this;
+}
+
+Case& Case::uniform(int64_t count, float low, float high) {
+  float* x = dataOf<float>(input(DType::F32, count));
+  for (int64_t i = 0; i < count; ++i) x[i] = low + (high - low) * unitFloat(philox(static_cast<uint64_t>(i), seed_).v[0]);
+  return *this;
+}
+
+Case& Case::integers(int64_t count, int32_t below) {
+  int32_t* x = dataOf<int32_t>(input(DType::I32, count));
+  for (int64_t i = 0; i < count; ++i)
+    x[i] = static_cast<int32_t>(philox(static_cast<uint64_t>(i), seed_).v[0] % static_cast<uint32_t>(below));
+  return *this;
+}
+
+Case& Case::bytes(int64_t count) {
+  uint8_t* x = dataOf<uint8_t>(input(DType::U8, count));
+  for (int64_t i = 0; i < count; ++i) x[i] = static_cast<uint8_t>(philox(static_cast<uint64_t>(i), seed_).v[0]);
+  return *this;
+}
+
+Case& Case::values(const std::vector<float>& list) {
+  Buffer& b = input(DType::F32, static_cast<int64_t>(list.size()));
+  std::memcpy(b.bytes.data(), list.data(), b.bytes.size());
+  return *this;
+}
+
+Case& Case::values(const std::vector<int32_t>& list) {
+  Buffer& b = input(DType::I32, static_cast<int64_t>(list.size()));
+  std::memcpy(b.bytes.data(), list.data(), b.bytes.size());
+  return *this;
+}
+
+Case& Case::from(Case& forward, int output) {
+  const Buffer& source = forward.out_.at(static_cast<size_t>(output));
+  input(source.dtype, source.count);
+  sources_.back() = {&forward, output};
+  return *this;
+}
+
+Case& Case::none() {
+  in_.emplace_back();
+  sources_.emplace_back(nullptr, 0);
+  return *this;
+}
+
+Case& Case::output(int64_t count, DType dtype) {
+  // Not zero: an element that a kernel leaves out must show.
+  Buffer& b = result(dtype, count);
+  std::memset(b.bytes.data(), 0xff, b.bytes.size());
+  return *this;
+}
+
+Case& Case::updated(int64_t count, DType dtype) {
+  Buffer& b = result(dtype, count);
+  keeps_.back() = true;
+  if (dtype == DType::F32)
+    fillNormal(b, seed_, 0, 1);
+  else
+    for (size_t i = 0; i < b.bytes.size(); ++i) b.bytes[i] = static_cast<unsigned char>(philox(i, seed_).v[0] & 0x3f);
+  return *this;
+}
+
+Case& Case::noOutput() {
+  out_.emplace_back();
+  keeps_.push_back(false);
+  return *this;
+}
+
+}  // namespace convtape::device_check

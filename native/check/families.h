@@ -1,0 +1,7 @@
+// The families of cases: native/check/cases_<family>.cpp each.
+#pragma once
+
+// clang-format off
+#define CONVTAPE_FOR_EACH_FAMILY(X) \
+  X(update)
+// clang-format on

@@ -1,0 +1,39 @@
+// What stands around a kernel's launch: the runtime's status made an error, kernels' reports, the precision setting.
+#include <cstdlib>
+#include <string>
+
+#include "core/error.h"
+#include "cuda/kernels.h"
+
+namespace convtape::CONVTAPE_GPU {
+
+void check(cudaError_t status, const char* op, const char* call) {
+  if (status == cudaSuccess) return;
+  const ErrorKind kind = status == cudaErrorMemoryAllocation ? ErrorKind::OutOfMemory : ErrorKind::Device;
+  fail(kind, op, call, " failed: ", cudaGetErrorName(status), " (", cudaGetErrorString(status), ")");
+}
+
+void Context::launched(const char* name) {
+  const cudaError_t status = cudaGetLastError();
+  if (status == cudaSuccess) return;
+  fail(ErrorKind::Device, op, "kernel ", name, " could not be launched: ", cudaGetErrorName(status), " (", cudaGetErrorString(status), ")");
+}
+
+void throwReport(const char* op, const void* params, Report report, Describe describe) {
+  if (report == kNoReport) return;
+  char text[256] = "";
+  describe(params, static_cast<long long>(report >> 32), static_cast<int>(report & 0xffffffffu), text, sizeof text);
+  fail(ErrorKind::Range, op, text);
+}
+
+Precision precisionOf(const char* name) {
+  const std::string text = name ? name : "";
+  if (text.empty() || text == "float32") return Precision::Float32;
+  if (text == "tf32") return Precision::Tf32;
+  if (text == "bf16") return Precision::Bf16;
+  fail(ErrorKind::Range, "precision", "must be float32, tf32 or bf16, got '", text, "'");
+}
+
+Precision precisionFromEnvironment() { return precisionOf(std::getenv("CONVTAPE_PRECISION")); }
+
+}  // namespace convtape::CONVTAPE_GPU
