@@ -10,6 +10,8 @@ export interface ColourNoise {
   magnitudes: readonly number[];
   /** Default 0.1. */
   std?: number;
+  /** The epoch from which on there is none; default: it does not end. */
+  until?: number;
 }
 
 export interface LoaderOptions {
@@ -223,7 +225,7 @@ export class Loader {
 
   #shift(epoch: number, index: number): Float64Array | null {
     const { colour, seed = 0 } = this.#options;
-    if (!colour) return null;
+    if (!colour || epoch >= (colour.until ?? Number.POSITIVE_INFINITY)) return null;
     const normals = colourDraws(seed, epoch, index, this.#normals);
     for (let c = 0; c < this.shape[0]; c++) {
       let sum = 0;

@@ -1,12 +1,13 @@
 // From a recipe to what a run is made of: network, optimiser.
 import * as models from '../models';
-import { type Sgd, type SgdGroup, sgd } from '../optim';
+import { type Sgd, sgd } from '../optim';
 import { randn } from '../tensor/create';
 import { device, devices } from '../tensor/device';
 import { mixSeed } from '../tensor/random';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import type { InputFacts } from './input';
+import { Rates } from './rates';
 import type { Recipe } from './recipe';
 
 /** Two GPUs, else one, else the CPU's two. */
@@ -67,13 +68,8 @@ function redraw(model: models.ColumnNet, std: number, seed: number): void {
   void s;
 }
 
-/** The recipe's optimiser: the text's update, with the biases' own rate and decay where it gives them. */
+/** The recipe's optimiser: the text's update, with the rates and decays that single parameters have at the start. */
 export function buildOptimiser(params: Readonly<Record<string, Tensor>>, recipe: Recipe): Sgd {
-  const { lr, momentum, weightDecay, biasLr, biasWeightDecay } = recipe;
-  const biases: SgdGroup = {
-    match: '*.bias',
-    ...(biasLr === null ? {} : { lr: biasLr }),
-    ...(biasWeightDecay === null ? {} : { weightDecay: biasWeightDecay }),
-  };
-  return sgd(params, { lr, momentum, weightDecay, groups: [biases] });
+  const { lr, momentum, weightDecay } = recipe;
+  return sgd(params, { lr, momentum, weightDecay, groups: new Rates(recipe, Object.keys(params)).at(0, 1) });
 }

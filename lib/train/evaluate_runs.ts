@@ -53,7 +53,12 @@ export async function evaluateRuns(
       images = split.length;
       candidates.push({
         model: run.model,
-        loader: testLoader(run.facts, split, options.batch ?? first.recipe.batch, tenCrop),
+        loader: testLoader(
+          run.facts,
+          split,
+          options.batch ?? first.recipe.batch,
+          tenCrop ? run.recipe.augmentation : undefined,
+        ),
       });
     }
     options.onBegin?.(images);

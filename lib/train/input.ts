@@ -76,7 +76,7 @@ export async function inputFacts(
 }
 
 export function trainLoader(facts: InputFacts, split: Split, recipe: Recipe): Loader {
-  const { crop, pad, mirror, share, colour } = recipe.augmentation;
+  const { crop, pad, mirror, share, colour, colourUntil } = recipe.augmentation;
   return new Loader(facts, split, {
     ...common(facts, recipe.batch),
     seed: recipe.seed,
@@ -87,15 +87,26 @@ export function trainLoader(facts: InputFacts, split: Split, recipe: Recipe): Lo
     mirror,
     share,
     ...(colour > 0 && facts.channels === 3
-      ? { colour: { ...colourNoise(imagenetComponents, recipe.preset), std: colour } }
+      ? {
+          colour: {
+            ...colourNoise(imagenetComponents, recipe.preset),
+            std: colour,
+            ...(colourUntil === null ? {} : { until: colourUntil }),
+          },
+        }
       : {}),
   });
 }
 
-/** Batches of a split in its own order, each image once or in the text's ten views. */
-export function testLoader(facts: InputFacts, split: Split, batch: number, tenCrop = false): Loader {
-  const images = tenCrop ? Math.max(1, Math.round(batch / 10)) : batch;
-  return new Loader(facts, split, { ...common(facts, images), view: tenCrop ? 'ten-crop' : 'centre' });
+/**
+ * Batches of a split in its own order, each image once or in the text's ten views. Where training windows reached into a border, the ten
+ * views' corners do as well: they are windows of the same kind.
+ */
+export function testLoader(facts: InputFacts, split: Split, batch: number, tenCrop?: Recipe['augmentation']): Loader {
+  if (!tenCrop) return new Loader(facts, split, { ...common(facts, batch), view: 'centre' });
+  const images = Math.max(1, Math.round(batch / 10));
+  const pad = tenCrop.crop ? tenCrop.pad : 0;
+  return new Loader(facts, split, { ...common(facts, images), view: 'ten-crop', pad });
 }
 
 function common(facts: InputFacts, batch: number): LoaderOptions {

@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto';
 import { openDataset } from '../data';
 import type { Dataset, Split } from '../data/dataset';
 import type { ColumnNet } from '../models';
+import type { Sgd } from '../optim';
 import { buildModel, buildOptimiser, defaultDevices } from './build';
+import { initFrom } from './init_from';
 import { chooseSplits, imageSizes, inputFacts, testLoader, trainLoader } from './input';
 import { MetricsLog } from './metrics';
 import { amendRecipe, type Recipe, RecipeError, type RecipeInput, resolveRecipe } from './recipe';
@@ -143,7 +145,15 @@ async function assemble(recipe: Recipe, folder: RunFolder, checkpoint: RunCheckp
   const facts = checkpoint?.facts ?? (await inputFacts(dataset, learned, recipe));
   const loader = trainLoader(facts, learned, recipe);
   const model = buildModel(recipe, facts);
-  const optimiser = buildOptimiser(model.params, recipe);
+  let optimiser: Sgd;
+  try {
+    const note = checkpoint ? null : await initFrom(model, recipe.init);
+    if (note) options.events?.onNote?.(note);
+    optimiser = buildOptimiser(model.params, recipe);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
   checkpoint?.restore(model, optimiser);
   /** Updates that the file on the disk has. */
   let saved = checkpoint?.progress.step ?? null;

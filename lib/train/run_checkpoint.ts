@@ -90,6 +90,8 @@ export async function writeRunCheckpoint(
 }
 
 export interface RunCheckpoint extends RunState {
+  /** The parameters as tensors, in the form (columns or grouped) and on the devices of `model`; layers it lacks on its first device. */
+  params(model: ColumnNet): Record<string, Tensor>;
   /** Copies parameters, and momentum where an optimiser is given, into place; from columns to the grouped form and back where they differ. */
   restore(model: ColumnNet, optimiser: Sgd | null): void;
 }
@@ -110,6 +112,7 @@ export async function readRunCheckpoint(path: string, momentum: boolean): Promis
     progress: { step: loaded.meta.step, schedule: rate, ...more },
     order,
     facts: { ...input, mean },
+    params: (model) => place(loaded.params, model),
     restore(model, optimiser) {
       using s = scope();
       try {

@@ -21,28 +21,40 @@ export class RateSchedule {
 
   /** The rate of the step that begins after `epoch` passes (a fraction within a pass). */
   rate(epoch: number): number {
+    return this.lr * this.factor(epoch);
+  }
+
+  /** What the schedule multiplies the first rate by at that point. */
+  factor(epoch: number): number {
     const s = this.schedule;
     switch (s.kind) {
       case 'constant':
-        return this.lr;
+        return 1;
       case 'plateau':
-        return this.lr * s.factor ** this.state().drops;
+        return s.factor ** this.state().drops;
       case 'steps':
-        return this.lr * s.factor ** s.at.filter((at) => at <= epoch).length;
+        return s.factor ** s.at.filter((at) => at <= epoch).length;
       case 'cosine': {
-        if (epoch < s.warmup) return this.lr * (epoch / s.warmup);
+        if (epoch < s.warmup) return epoch / s.warmup;
         const t = Math.min(1, (epoch - s.warmup) / Math.max(this.epochs - s.warmup, Number.MIN_VALUE));
-        return this.lr * (s.final + ((1 - s.final) * (1 + Math.cos(Math.PI * t))) / 2);
+        return s.final + ((1 - s.final) * (1 + Math.cos(Math.PI * t))) / 2;
       }
     }
   }
 
   /**
-   * Takes the error of an evaluation. Under the plateau rule the rate drops when the error has not improved for `patience` evaluations.
+   * Takes the error of an evaluation, made after `epoch` passes. Under the plateau rule the rate drops when the error has not improved for
+   * `patience` evaluations, and at the passes `latest` in any case.
    * @returns false when it stops improving after the last drop: the run has ended.
    */
-  observe(validationError: number): boolean {
-    return this.#plateau?.step(validationError) ?? true;
+  observe(validationError: number, epoch: number): boolean {
+    const s = this.schedule;
+    if (s.kind !== 'plateau' || !this.#plateau) return true;
+    const goOn = this.#plateau.step(validationError);
+    const { drops, best } = this.#plateau.state();
+    const due = Math.min(s.drops, s.latest.filter((at) => at <= epoch).length);
+    if (drops < due) this.#plateau.load({ drops: due, best, waited: 0 });
+    return goOn;
   }
 
   state(): PlateauState {

@@ -9,6 +9,7 @@ import { scope } from '../tensor/scope';
 import { seedOf } from './build';
 import { type Evaluation, evaluate } from './evaluate';
 import { count, emptyTally, type MetricsLine, type MetricsLog, means, type Tally } from './metrics';
+import { Rates } from './rates';
 import type { Recipe } from './recipe';
 import { RateSchedule } from './schedule';
 
@@ -90,6 +91,7 @@ const AHEAD = 2;
 export class Trainer {
   readonly #parts: TrainerParts;
   readonly #schedule: RateSchedule;
+  readonly #rates: Rates;
   readonly #devices: readonly Device[];
   #progress: Progress;
   #pending: Pending[] = [];
@@ -101,6 +103,7 @@ export class Trainer {
     const { recipe } = parts;
     this.#parts = parts;
     this.#schedule = new RateSchedule(recipe.schedule, recipe.lr, recipe.epochs);
+    this.#rates = new Rates(recipe, Object.keys(parts.model.params));
     this.#progress = parts.progress ?? freshProgress(this.#schedule.state());
     this.#schedule.load(this.#progress.schedule);
     this.#devices = [...new Set(parts.model.devices)];
@@ -154,8 +157,11 @@ export class Trainer {
   #queue(batch: Batch): void {
     const { model, optimiser, loader, recipe } = this.#parts;
     const { step } = this.#progress;
-    const lr = this.#schedule.rate(step / loader.steps);
+    const epoch = step / loader.steps;
+    const lr = this.#schedule.rate(epoch);
     optimiser.lr = lr;
+    const frozen = this.#rates.apply(optimiser, epoch, this.#schedule.factor(epoch));
+    const learned = Object.fromEntries(Object.entries(model.params).filter(([name]) => !frozen.has(name)));
     using s = scope();
     const device = model.devices[0]!;
     const x = tensor(batch.images as Float32Array, {
@@ -167,7 +173,7 @@ export class Trainer {
     const logits = model.forward(x, { train: true, seed: seedOf(recipe, 'dropout', step) });
     const loss = crossEntropy(logits, labels);
     const read = [loss.data(), logits.data()] as const;
-    optimiser.apply(t.gradients(loss, model.params));
+    optimiser.apply(t.gradients(loss, learned));
     void s;
     // A failure anywhere in the step, the update included, comes out of its device's synchronize.
     const result = Promise.all([...read, ...this.#devices.map((d) => d.synchronize())]).then(([l, values]) => ({
@@ -270,7 +276,7 @@ export class Trainer {
       lr: this.#schedule.rate(step / loader.steps),
       imagesPerSecond: images / ((performance.now() - begun) / 1000),
     });
-    const goOn = this.#schedule.observe(top1);
+    const goOn = this.#schedule.observe(top1, step / loader.steps);
     Object.assign(this.#progress, {
       schedule: this.#schedule.state(),
       evaluatedAt: step,

@@ -7,10 +7,10 @@ const base = { data: 'fashion-mnist', model: 'alexnet-small' };
 test("a recipe is complete, with the model's and the preset's defaults", () => {
   const full = resolveRecipe({ data: 'folder:photos', model: 'alexnet' });
   expect(full).toMatchObject({ batch: 128, epochs: 90, lr: 0.01, momentum: 0.9, weightDecay: 0.0005, preset: 'paper' });
-  expect(full.schedule).toEqual({ kind: 'plateau', patience: 3, factor: 0.1, drops: 3 });
+  expect(full.schedule).toEqual({ kind: 'plateau', patience: 3, factor: 0.1, drops: 3, latest: [] });
   const original = resolveRecipe({ data: 'folder:photos', model: 'alexnet', preset: 'layers-145' });
   expect(original).toMatchObject({ biasLr: 0.02, biasWeightDecay: 0, schedule: { kind: 'steps', at: [25, 51, 79] } });
-  expect(original.augmentation).toEqual({ crop: true, pad: 0, mirror: true, share: 32, colour: 0.1 });
+  expect(original.augmentation).toEqual({ crop: true, pad: 0, mirror: true, share: 32, colour: 0.1, colourUntil: 67 });
   expect(resolveRecipe(JSON.parse(JSON.stringify(original)))).toEqual(original);
 });
 
@@ -18,11 +18,11 @@ test.each([
   [{ ...base, bach: 3 }, /^recipe: there is no key 'bach'; did you mean 'batch'\? the keys are data, model, /],
   [
     { ...base, augmentation: { corp: true } },
-    /^recipe: there is no key 'augmentation.corp'; did you mean 'augmentation.crop'\? 'augmentation' has crop, pad, mirror, share, colour$/,
+    /^recipe: there is no key 'augmentation.corp'; did you mean 'augmentation.crop'\? 'augmentation' has crop, pad, mirror, share, colour, colourUntil$/,
   ],
   [
     { ...base, schedule: { kind: 'plateau', at: [3] } },
-    /no key 'schedule.at'; 'schedule' has kind, patience, factor, drops/,
+    /no key 'schedule.at'; 'schedule' has kind, patience, factor, drops, latest/,
   ],
   [{ ...base, schedule: 'linear' }, /schedule\S* must be .*plateau, steps, cosine, constant/],
   [{ ...base, batch: 'many' }, /^recipe: batch must be a whole number from 1 to 65536, got "many"$/],
@@ -74,7 +74,7 @@ test('--set lays values in by dotted path, as the types they look like', () => {
   // A part of the default schedule, without naming its kind.
   const part: RecipeInput = { data: 'folder:x', model: 'alexnet' };
   setKey(part, 'schedule.patience=7');
-  expect(resolveRecipe(part).schedule).toEqual({ kind: 'plateau', patience: 7, factor: 0.1, drops: 3 });
+  expect(resolveRecipe(part).schedule).toEqual({ kind: 'plateau', patience: 7, factor: 0.1, drops: 3, latest: [] });
 });
 
 test('--set refuses what is no assignment, and cannot reach a prototype', () => {

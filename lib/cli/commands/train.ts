@@ -1,18 +1,23 @@
 import type { Command } from 'commander';
 import { type RecipeInput, setKey } from '../../train/recipe';
+import { readRecipeFile, recipeNames } from '../../train/recipe_file';
 import { Interrupted, UsageError } from '../errors';
 import type { Io } from '../io';
 import { deviceList } from '../options';
 import { report, sentence, trainWithProgress } from '../train_view';
 
 export interface TrainOptions {
+  recipe?: string;
   data?: string;
   model?: string;
   devices?: string;
   out: string;
   epochs?: string;
   batch?: string;
-  lr?: string;
+  lr?: string[];
+  init?: string;
+  reset?: string[];
+  freeze?: string[];
   seed?: string;
   resume?: boolean;
   set?: string[];
@@ -23,13 +28,21 @@ export function trainCommand(program: Command, io: Io): void {
   program
     .command('train')
     .description('train a network; writes config.json, metrics.jsonl and checkpoint.safetensors into the run’s folder')
+    .option('--recipe <name|file>', `settings from a file: ${recipeNames().join(', ')}, or a path; options come on top`)
     .option('--data <set>', 'fashion-mnist[:DIR], cifar10:DIR, folder:DIR')
     .option('--model <name>', 'alexnet or alexnet-small (default: alexnet)')
     .option('--devices <names>', 'one device: the grouped network; two: a column on each (default: two of a kind)')
     .requiredOption('--out <folder>', 'the run’s folder')
     .option('--epochs <n>', 'passes over the training images')
     .option('--batch <n>', 'images a step (default: 128)')
-    .option('--lr <rate>', 'learning rate (default: 0.01 for alexnet, and less for a batch below 128)')
+    .option(
+      '--lr <rate>',
+      'learning rate (default: 0.01 for alexnet, and less for a batch below 128); LAYER=RATE: of a layer, as often as needed',
+      (value: string, before: string[] = []) => [...before, value],
+    )
+    .option('--init <run>', 'start from the parameters of that run instead of random ones')
+    .option('--reset <layer...>', 'with --init: layers that start from random values all the same')
+    .option('--freeze <layer...>', 'layers that stay as they are')
     .option('--seed <n>', 'decides every random draw (default: 0)')
     .option('--resume', 'go on from the checkpoint in the run’s folder')
     .option(
@@ -54,11 +67,36 @@ export function trainCommand(program: Command, io: Io): void {
 
 /** What the command line says of the recipe. */
 export function recipeOf(options: Omit<TrainOptions, 'out'>): RecipeInput {
-  const input: RecipeInput = {};
-  for (const key of ['epochs', 'batch', 'lr', 'seed'] as const)
+  const input: RecipeInput = options.recipe === undefined ? {} : readRecipeFile(options.recipe);
+  for (const key of ['epochs', 'batch', 'seed'] as const)
     if (options[key] !== undefined) setKey(input, `${key}=${options[key]}`);
   for (const key of ['data', 'model'] as const) if (options[key] !== undefined) input[key] = options[key];
   if (options.devices !== undefined) input.devices = deviceList(options.devices).map((d) => d.name);
+  for (const rate of options.lr ?? []) if (!rate.includes('=')) setKey(input, `lr=${rate}`);
   for (const assignment of options.set ?? []) setKey(input, assignment);
+  const { init, reset } = options;
+  if (init !== undefined || reset !== undefined) {
+    const before = typeof input.init === 'object' ? input.init : {};
+    input.init = {
+      ...before,
+      ...(init === undefined ? {} : { from: init }),
+      ...(reset === undefined ? {} : { reset }),
+    };
+  }
+  const groups = layerGroups(options);
+  if (groups.length > 0) input.groups = [...(Array.isArray(input.groups) ? input.groups : []), ...groups];
   return input;
+}
+
+/** `--lr fc8=0.01` and `--freeze conv1` as groups, which come after the recipe's own. */
+function layerGroups({ lr = [], freeze = [] }: Pick<TrainOptions, 'lr' | 'freeze'>): RecipeInput[] {
+  const rates = lr.flatMap((text) => {
+    const at = text.indexOf('=');
+    if (at < 0) return [];
+    const rate = Number(text.slice(at + 1));
+    if (at === 0 || text.slice(at + 1).trim() === '' || !(rate >= 0))
+      throw new UsageError(`--lr: expected a rate or LAYER=RATE, such as fc8=0.01; got '${text}'`);
+    return [{ match: text.slice(0, at), lr: rate }];
+  });
+  return [...rates, ...freeze.map((layer) => ({ match: layer, frozen: true }))];
 }

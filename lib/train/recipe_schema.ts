@@ -1,0 +1,164 @@
+// What a recipe may say: every key, its type and its range.
+import { z } from 'zod';
+
+/** A recipe that cannot be used; the message names the key and what is allowed. */
+export class RecipeError extends RangeError {}
+
+const whole = (low: number, high = Number.MAX_SAFE_INTEGER, orNull = '') => {
+  const error = `a whole number from ${low}${high < Number.MAX_SAFE_INTEGER ? ` to ${high}` : ''}${orNull}`;
+  return z.number({ error }).int({ error }).min(low, { error }).max(high, { error });
+};
+const real = (low: number, high = Number.MAX_VALUE, orNull = '') => {
+  const error = `${high < Number.MAX_VALUE ? `a number from ${low} to ${high}` : `a number of at least ${low}`}${orNull}`;
+  return z.number({ error }).min(low, { error }).max(high, { error });
+};
+const wholeOrNull = (low: number, high?: number) => whole(low, high, ', or null').nullable();
+const realOrNull = (low: number) => real(low, undefined, ', or null').nullable();
+const fraction = z.number({ error: 'a number between 0 and 1' }).gt(0, { error: 'a number between 0 and 1' }).lt(1, {
+  error: 'a number between 0 and 1',
+});
+const flag = z.boolean({ error: 'true or false' });
+const oneOf = <const T extends readonly string[]>(names: T) => z.enum(names, { error: `one of ${names.join(', ')}` });
+
+const passes = (example: string) => z.array(real(0), { error: `a list of passes, such as ${example}` });
+
+/** Divides the rate by 1/`factor` when the validation error has not improved for `patience` evaluations; after `drops` drops the run ends. */
+const plateau = z.strictObject({
+  kind: z.literal('plateau'),
+  patience: whole(1, 10_000).default(3),
+  factor: fraction.default(0.1),
+  drops: whole(0, 100).default(3),
+  /** Passes by which the first, the second, … drop comes in any case, so that a run of limited length has its low rates as well. */
+  latest: passes('[40, 70, 85]').default([]),
+});
+/** Multiplies the rate by `factor` at the start of each of the passes `at` (the first pass is 0). */
+const steps = z.strictObject({
+  kind: z.literal('steps'),
+  at: passes('[25, 51, 79]').default([25, 51, 79]),
+  factor: fraction.default(0.1),
+});
+/** The rate rises over the first `warmup` passes and falls on half a cosine to `final` times its height at the end of the run. */
+const cosine = z.strictObject({
+  kind: z.literal('cosine'),
+  warmup: real(0).default(0),
+  final: real(0, 1).default(0),
+});
+const constant = z.strictObject({ kind: z.literal('constant') });
+
+export const schedules = { plateau, steps, cosine, constant };
+const schedule = z.discriminatedUnion('kind', [plateau, steps, cosine, constant], {
+  error: `an object whose kind is one of ${Object.keys(schedules).join(', ')}`,
+});
+
+/** Settings of some parameters, for some of the passes; where several match, later ones decide. */
+export const group = z.strictObject({
+  /** A layer (`conv1`), a parameter (`conv1.weight`), or either with `*` (`fc*`, `*.bias`); both columns are meant. */
+  match: z.string({ error: 'a layer or parameter, such as conv1 or *.bias' }).min(1, { error: 'a layer or parameter' }),
+  /** From the start of this pass on (the first pass is 0), until the start of that one; null: to the end. */
+  from: real(0).default(0),
+  until: realOrNull(0).default(null),
+  /** Rate at the start, which the schedule lowers in proportion to the others'; with `scheduled` false it stays. */
+  lr: real(0).optional(),
+  scheduled: flag.optional(),
+  momentum: real(0, 1).optional(),
+  weightDecay: real(0).optional(),
+  /** The parameters stay as they are. */
+  frozen: flag.optional(),
+});
+
+export type RecipeGroup = z.infer<typeof group>;
+
+export const modelNames = ['alexnet', 'alexnet-small'] as const;
+
+export const schema = z.strictObject({
+  /** Where the images are: `fashion-mnist`, `cifar10:DIR`, `folder:DIR`, … */
+  data: z.string({ error: 'a data set, such as fashion-mnist or folder:DIR' }).min(1, { error: 'a data set' }),
+  model: oneOf(modelNames),
+  /** Where the published text and its authors' code disagree: the text, or the code's configuration. */
+  preset: oneOf(['paper', 'layers-145']),
+  /** One device: the grouped network; two: one column on each. */
+  devices: z
+    .array(z.string({ error: 'a device, such as cpu:0' }), { error: 'a list of devices, such as cpu:0,cpu:1' })
+    .min(1, { error: 'a list of one or two devices' })
+    .max(2, { error: 'a list of one or two devices' }),
+  /** null: as many as the data set has. */
+  classes: wholeOrNull(1, 1_000_000),
+  conv6: flag,
+  norm: flag,
+  pooling: oneOf(['overlapping', 'plain']),
+  batch: whole(1, 65_536),
+  epochs: whole(0, 1_000_000),
+  lr: real(0),
+  momentum: real(0, 1),
+  weightDecay: real(0),
+  /** Rate of the biases, never lowered; null: they share the weights' rate and its schedule. */
+  biasLr: realOrNull(0),
+  /** Weight decay of the biases; null: as the weights. */
+  biasWeightDecay: realOrNull(0),
+  /** Rates, momentum, decay and freezing of single layers or parameters. */
+  groups: z.array(group, { error: 'a list of objects with the key match' }),
+  seed: whole(0),
+  schedule,
+  init: z.strictObject({
+    /** A run's folder whose parameters this one starts from; null: random ones. */
+    from: z.string({ error: "a run's folder, or null" }).min(1, { error: "a run's folder, or null" }).nullable(),
+    /** Layers that start from random values all the same. */
+    reset: z.array(z.string({ error: 'the name of a layer' }), { error: 'a list of layers, such as ["fc8"]' }),
+    /** Standard deviation of every layer's first weights; null: the model's own. */
+    weightStd: realOrNull(0),
+  }),
+  input: z.strictObject({
+    /** Taken from the bytes: the mean image of the training images, each channel's mean, or nothing. */
+    mean: oneOf(['image', 'channel', 'none']),
+    /** Factor after that. */
+    scale: real(Number.MIN_VALUE),
+  }),
+  augmentation: z.strictObject({
+    /** A random window of every training image instead of its centre. */
+    crop: flag,
+    /** Black border that the window may reach into, in pixels. */
+    pad: whole(0, 64),
+    /** The mirror image half the time. */
+    mirror: flag,
+    /** So many consecutive images share window and mirroring. */
+    share: whole(1, 65_536),
+    /** Strength of the colour noise along the principal components of natural images; 0: none. Colour images only. */
+    colour: real(0, 10),
+    /** The pass at whose start the colour noise ends; null: it does not. */
+    colourUntil: realOrNull(0),
+  }),
+  /** Use only the first n images; null: all. */
+  trainLimit: wholeOrNull(1),
+  testLimit: wholeOrNull(1),
+  /**
+   * Training images held out to watch the error on: so many, or, below 1, such a part. null: a tenth where the schedule follows the error
+   * and the data set has no validation images; otherwise none, and the evaluations of a run are of the test images.
+   */
+  validation: realOrNull(0),
+  /** A checkpoint every n steps (0: none by steps), every so many minutes (0: none by time), and always after an evaluation. */
+  checkpointSteps: whole(0),
+  checkpointMinutes: real(0),
+  /** An evaluation every n passes and every n steps (0: none). */
+  evalEpochs: whole(0, 1_000_000),
+  evalSteps: whole(0),
+  logSteps: whole(1),
+  precision: oneOf(['f32']),
+});
+
+export type Recipe = z.infer<typeof schema>;
+export type Schedule = Recipe['schedule'];
+/** What a user may give: any part of a recipe, a schedule by its bare name too. */
+export type RecipeInput = { [key: string]: unknown };
+
+/** Every key of a recipe, as dotted paths. */
+export function recipeKeys(): string[] {
+  return Object.entries(schema.shape).flatMap(([key, type]) => {
+    const inner =
+      key === 'schedule'
+        ? Object.values(schedules).flatMap((s) => Object.keys(s.shape))
+        : type instanceof z.ZodObject
+          ? Object.keys(type.shape)
+          : [];
+    return inner.length === 0 ? [key] : [...new Set(inner)].map((name) => `${key}.${name}`);
+  });
+}
