@@ -8,24 +8,25 @@ import os from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const HELP = `usage: node scripts/setup.mjs [--build] [--no-install] [--retry] [--help]
+const HELP = `usage: node scripts/setup.mjs [--build] [--native] [--no-install] [--retry] [--help]
 
 Makes a clone ready to run: system packages (through apt-get), node_modules (npm ci), the native addon, dist/.
 Only what is missing or out of date is done.
 
   --build        only the last two: compile the addon and the TypeScript where their sources have changed
+  --native       an addon for this machine's processor alone will do: compiles in a third of the time
   --no-install   never call apt-get; print the command instead (also: CONVTAPE_SETUP_INSTALL=0)
   --retry        try optional system packages again that could not be installed before
 `;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const statePath = join(root, 'build', 'setup.json');
-const logPath = join(root, 'build', 'setup.log');
+const logPath = (step) => join(root, 'build', `setup-${step}.log`);
 const DATASET = '/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz';
 
 const options = new Set(process.argv.slice(2));
 for (const option of options)
-  if (!['--build', '--no-install', '--retry', '--help'].includes(option)) {
+  if (!['--build', '--native', '--no-install', '--retry', '--help'].includes(option)) {
     process.stderr.write(`setup: unknown option '${option}'\n\n${HELP}`);
     process.exit(2);
   }
@@ -64,9 +65,9 @@ function firstLine(command, ...args) {
   return run.status === 0 ? (run.stdout || run.stderr).split('\n')[0].trim() : null;
 }
 
-/** Runs a command with its output in build/setup.log; on a terminal, shows the last percentage or [n/m] it printed. */
+/** Runs a command with its output in build/setup-STEP.log; on a terminal, shows the last percentage or [n/m] it printed. */
 function logged(step, doing, command, args, env = {}) {
-  mkdirSync(dirname(logPath), { recursive: true });
+  mkdirSync(join(root, 'build'), { recursive: true });
   const started = Date.now();
   const live = process.stderr.isTTY;
   const show = (text) => live && process.stderr.write(`\r\x1b[K${step.padEnd(13)}${text}`);
@@ -88,7 +89,7 @@ function logged(step, doing, command, args, env = {}) {
     child.on('error', (error) => take(`${error.message}\n`));
     child.on('close', (status) => {
       if (live) process.stderr.write('\r\x1b[K');
-      writeFileSync(logPath, output);
+      writeFileSync(logPath(step), output);
       resolve({ ok: status === 0, output, seconds: ((Date.now() - started) / 1000).toFixed(1) });
     });
   });
@@ -276,13 +277,21 @@ function readOr(path, fallback) {
   }
 }
 
-async function build(step, name, doing, result, sources) {
+/** `sources`: the fingerprint of what is built; `enough`: of other builds that would do. */
+async function build(step, name, doing, result, sources, { enough = [], env = {} } = {}) {
   const state = readState();
-  if (state[step]?.sources === sources && state[step].result !== null && state[step].result === stamp(result))
+  if (
+    [sources, ...enough].includes(state[step]?.sources) &&
+    state[step].result !== null &&
+    state[step].result === stamp(result)
+  )
     return say(step, 'up to date');
   const cores = process.env.CMAKE_BUILD_PARALLEL_LEVEL ?? String(os.availableParallelism());
-  const run = await logged(step, doing, 'npm', ['run', '--silent', name], { CMAKE_BUILD_PARALLEL_LEVEL: cores });
-  if (!run.ok) stop(step, `failed; the whole log is in build/setup.log\n${tail(run.output, 40)}`);
+  const run = await logged(step, doing, 'npm', ['run', '--silent', name], {
+    CMAKE_BUILD_PARALLEL_LEVEL: cores,
+    ...env,
+  });
+  if (!run.ok) stop(step, `failed; the whole log is in build/setup-${step}.log\n${tail(run.output, 40)}`);
   saveState({ [step]: { sources, result: stamp(result) } });
   const cuda = run.output.match(/convtape: (CUDA kernels .*)/)?.[1];
   if (cuda) say(step, cuda);
@@ -294,11 +303,21 @@ async function addon() {
   const cache = join(root, 'build', 'CMakeCache.txt');
   const home = existsSync(cache) && readFileSync(cache, 'utf8').match(/^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m)?.[1];
   if (home && home !== root) rmSync(cache);
-  const sources = fingerprint(
-    ['CMakeLists.txt', 'native', 'node_modules/node-addon-api/package.json'],
-    [process.version, process.arch, process.env.CONVTAPE_CUDA ?? ''],
+  const all = process.env.CONVTAPE_ISAS ?? 'ALL';
+  const sources = (isas) =>
+    fingerprint(
+      ['CMakeLists.txt', 'native', 'node_modules/node-addon-api/package.json'],
+      [process.version, process.arch, process.env.CONVTAPE_CUDA ?? '', isas],
+    );
+  const native = options.has('--native') && all === 'ALL';
+  await build(
+    'addon',
+    'build:addon',
+    `compiling C++${native ? ' for this processor' : ''}`,
+    'build/Release/convtape.node',
+    sources(native ? 'NATIVE' : all),
+    { enough: native ? [sources('ALL')] : [], env: { CONVTAPE_ISAS: native ? 'NATIVE' : all } },
   );
-  await build('addon', 'build:addon', 'compiling C++', 'build/Release/convtape.node', sources);
 }
 
 async function typescript() {
@@ -320,5 +339,5 @@ if (!options.has('--build')) {
   await dataset();
   await modules();
 }
-await addon();
-await typescript();
+// The compiler of TypeScript uses one core, and so does CMake before it compiles.
+await Promise.all([addon(), typescript()]);

@@ -151,7 +151,7 @@ function drawImage(planes: Float64Array[], height: number, width: number, colour
         continue;
       }
       const paint = `\x1b[38;${colour(above, colours)};48;${colour(below, colours)}m`;
-      line += (paint === before ? '' : paint) + '▀';
+      line += `${paint === before ? '' : paint}▀`;
       before = paint;
     }
     lines.push(colours === 'none' ? line : `${line}\x1b[0m`);

@@ -60,14 +60,17 @@ std::vector<std::unique_ptr<Device>> createDevices() {
 
 const KernelTable& kernels() {
   static const KernelTable& table = [&]() -> const KernelTable& {
-    switch (chooseIsa()) {
-      case Isa::Avx512:
-        return kernelTableAvx512();
-      case Isa::Avx2:
-        return kernelTableAvx2();
-      default:
-        return kernelTablePortable();
-    }
+    const Isa isa = chooseIsa();
+#if defined(CONVTAPE_AVX512)
+    if (isa == Isa::Avx512) return kernelTableAvx512();
+#endif
+#if defined(CONVTAPE_AVX2)
+    if (isa == Isa::Avx2) return kernelTableAvx2();
+#endif
+#if defined(CONVTAPE_PORTABLE)
+    if (isa == Isa::Portable) return kernelTablePortable();
+#endif
+    std::abort();  // chooseIsa gives what was compiled
   }();
   return table;
 }

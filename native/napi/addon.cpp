@@ -3,6 +3,7 @@
 
 #include "core/device.h"
 #include "cpu/device.h"
+#include "cpu/isa.h"
 #include "cpu/pool.h"
 #include "napi/env.h"
 #include "napi/launch.h"
@@ -108,11 +109,7 @@ Napi::Object build(Napi::Env env) {
   row.Set("optimised", false);
 #endif
   Napi::Array isas = Napi::Array::New(env);
-#if !defined(CONVTAPE_PORTABLE_ONLY)
-  isas.Set(isas.Length(), "avx512");
-  isas.Set(isas.Length(), "avx2");
-#endif
-  isas.Set(isas.Length(), "portable");
+  for (const std::string& isa : cpu::compiledIsas()) isas.Set(isas.Length(), isa);
   row.Set("isas", isas);
   row.Set("isa", cpu::kernels().isa);
   return row;

@@ -330,9 +330,13 @@ describe('corrupt images are skipped, counted and named', () => {
 });
 
 describe('a folder that is not as it should be is one clear line', () => {
+  const aFile = async () => {
+    writeFileSync(join(root, 'f'), '');
+    return join(root, 'f');
+  };
   test.each<[string, () => Promise<string>, RegExp]>([
     ['missing', async () => join(root, 'nowhere'), /^folder: there is no folder .*nowhere$/],
-    ['a file', async () => (writeFileSync(join(root, 'f'), ''), join(root, 'f')), /^folder: .*\/f is not a folder$/],
+    ['a file', aFile, /^folder: .*\/f is not a folder$/],
     ['empty', () => folder([]), /holds no class folders; the images of each class belong in a folder of their own$/],
     ['images without classes', () => folder(['1.png', '2.png']), /holds no class folders/],
     [

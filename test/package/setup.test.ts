@@ -47,7 +47,7 @@ beforeEach(() => {
   writeFileSync(join(folder, 'native/a.cpp'), 'int a;');
   writeFileSync(join(folder, 'lib/a.ts'), 'let a;');
   lock('package-lock.json', '1.0.0');
-  for (const name of ['sh', 'env', 'mkdir', 'cp', 'touch']) symlinkSync(`/bin/${name}`, join(bin, name));
+  for (const name of ['sh', 'env', 'mkdir', 'cp', 'touch', 'tee']) symlinkSync(`/bin/${name}`, join(bin, name));
   command('cmake', 'echo cmake version 3.25.1');
   command('c++', 'echo c++ 12');
   command('make', 'echo make');
@@ -88,6 +88,23 @@ test('builds again what has changed, and only that', () => {
   writeFileSync(join(folder, 'build/Release/convtape.node'), 'from somewhere else');
   setup('--build');
   expect(asked(/./)).toEqual(['npm run --silent build:addon']);
+});
+
+test('--native: one processor’s kernels will do; all of them do as well', () => {
+  command(
+    'npm',
+    `cd '${folder}'; mkdir -p node_modules build/Release dist
+     cp package-lock.json node_modules/.package-lock.json; touch dist/index.mjs
+     [ "$3" = build:addon ] && echo "isas $CONVTAPE_ISAS" | tee -a calls > build/Release/convtape.node
+     true`,
+  );
+  setup('--native');
+  expect(asked(/isas NATIVE/)).toHaveLength(1);
+  setup('--native');
+  expect(asked(/isas NATIVE/)).toHaveLength(1);
+  setup();
+  expect(asked(/isas ALL/)).toHaveLength(1);
+  expect(setup('--native').text).toMatch(/addon +up to date/);
 });
 
 test('a package at another version than the lock file says is installed; an optional one that is not there is not missed', () => {
