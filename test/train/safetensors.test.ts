@@ -121,7 +121,10 @@ describe('a file that is not sound is refused in one line that names it', () => 
     ['a folder', () => root, /^.*it is not a file$|EISDIR/],
     [
       'shorter than its prefix',
-      () => (writeFileSync(join(root, 's'), 'abc'), join(root, 's')),
+      () => {
+        writeFileSync(join(root, 's'), 'abc');
+        return join(root, 's');
+      },
       /at least 8 bytes, got 3$/,
     ],
     [
