@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../version';
+import { benchCommand } from './commands/bench';
 import { devicesCommand } from './commands/devices';
 import { evalCommand } from './commands/eval';
 import { gradcheckCommand } from './commands/gradcheck';
@@ -23,10 +24,20 @@ function build(io: Io): Command {
       outputError: () => {},
     })
     .addHelpText('after', '\nExit status: 0 done; 1 the work failed; 2 wrong usage; 128 + n stopped by signal n.');
-  for (const add of [quickstartCommand, devicesCommand, trainCommand, evalCommand, predictCommand, gradcheckCommand])
+  for (const add of [
+    quickstartCommand,
+    devicesCommand,
+    trainCommand,
+    evalCommand,
+    predictCommand,
+    gradcheckCommand,
+    benchCommand,
+  ])
     add(program, io);
   // `--debug` may stand behind the command as well as before it.
-  for (const command of program.commands) command.option('--debug', 'show the stack of an error');
+  for (const command of program.commands)
+    for (const named of command.commands.length > 0 ? command.commands : [command])
+      named.option('--debug', 'show the stack of an error');
   return program;
 }
 

@@ -39,6 +39,8 @@ export interface BuildInfo {
   /** Instruction sets that CPU kernels were compiled for, and the one in use. */
   readonly isas: readonly string[];
   readonly isa: string;
+  /** The widest set this processor has. */
+  readonly widestIsa: string;
 }
 
 interface Addon {
@@ -58,6 +60,9 @@ interface Addon {
   synchronize(device: number): Promise<void>;
   peerAccess(device: number, other: number): 'same' | 'direct' | 'staged';
   numThreads(n?: number): number;
+  /** `native/cpu/rates.h`: float32 operations, or bytes, a second. */
+  machineRate(what: 'fma', threads: number, seconds: number): number;
+  machineRate(what: 'read' | 'copy', threads: number, bytes: number, passes: number): number;
 }
 
 function load(): Addon {

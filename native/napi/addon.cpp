@@ -5,6 +5,7 @@
 #include "cpu/device.h"
 #include "cpu/isa.h"
 #include "cpu/pool.h"
+#include "cpu/rates.h"
 #include "napi/env.h"
 #include "napi/launch.h"
 #include "napi/storage.h"
@@ -95,6 +96,29 @@ Napi::Value numThreads(const Napi::CallbackInfo& info) {
   });
 }
 
+// Private, for benchmarks: rate('fma' | 'read' | 'copy', threads, seconds | bytes, passes). Runs here and now, on threads of its own.
+Napi::Value machineRate(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::string what = info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : "";
+    auto number = [&](int at, const char* name, double low, double high) {
+      const double n = info[at].IsNumber() ? info[at].As<Napi::Number>().DoubleValue() : -1;
+      if (!(n >= low && n <= high)) fail(ErrorKind::Range, "machineRate", name, " must be from ", low, " to ", high, ", got ", n);
+      return n;
+    };
+    const int threads = static_cast<int>(number(1, "threads", 1, 1024));
+    double rate = 0;
+    if (what == "fma")
+      rate = cpu::fmaRate(threads, number(2, "seconds", 1e-6, 10));
+    else if (what == "read" || what == "copy") {
+      const auto bytes = static_cast<size_t>(number(2, "bytes", 1, 1e12));
+      const int passes = static_cast<int>(number(3, "passes", 1, 1e6));
+      rate = cpu::memoryRate(what == "read" ? cpu::Traffic::Read : cpu::Traffic::Copy, threads, bytes, passes);
+    } else
+      fail(ErrorKind::Range, "machineRate", "must be fma, read or copy, got '", what, "'");
+    return Napi::Number::New(info.Env(), rate);
+  });
+}
+
 // How this file was made, for `convtape devices` and for bug reports.
 Napi::Object build(Napi::Env env) {
   Napi::Object row = Napi::Object::New(env);
@@ -112,6 +136,7 @@ Napi::Object build(Napi::Env env) {
   for (const std::string& isa : cpu::compiledIsas()) isas.Set(isas.Length(), isa);
   row.Set("isas", isas);
   row.Set("isa", cpu::kernels().isa);
+  row.Set("widestIsa", cpu::widestIsa());
   return row;
 }
 
@@ -130,6 +155,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     exports.Set("synchronize", Napi::Function::New(env, synchronize, "synchronize"));
     exports.Set("peerAccess", Napi::Function::New(env, peerAccess, "peerAccess"));
     exports.Set("numThreads", Napi::Function::New(env, numThreads, "numThreads"));
+    exports.Set("machineRate", Napi::Function::New(env, machineRate, "machineRate"));
     return exports;
   });
 }

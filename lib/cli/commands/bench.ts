@@ -1,0 +1,215 @@
+import { readFile } from 'node:fs/promises';
+import { type Command, InvalidArgumentError } from 'commander';
+import { Bench } from '../../bench/bench';
+import { type Comparison, compare } from '../../bench/compare';
+import { digits, machineLine, noisy, rowCells, rowHead, seconds, withoutEmpty } from '../../bench/format';
+import { layersSuite } from '../../bench/layers';
+import { type NetName, netNames } from '../../bench/nets';
+import { type BenchResult, parseResult } from '../../bench/schema';
+import { stepSuite } from '../../bench/step';
+import { type Device, device, devices, numThreads } from '../../tensor/device';
+import { atomicWrite } from '../../util/atomic_write';
+import { UsageError } from '../errors';
+import { type Io, table } from '../io';
+import { deviceList, wholeNumber } from '../options';
+
+/** Options of every suite. */
+interface Common {
+  reps?: number;
+  threads?: number;
+  quick?: boolean;
+  json?: string | true;
+  compare?: string;
+  compareBy: 'wall' | 'cpu';
+  failOnRegression?: boolean;
+}
+
+interface NetOptions extends Common {
+  model: NetName;
+  batch?: number;
+  devices?: string;
+  inference?: boolean;
+}
+
+export function benchCommand(program: Command, io: Io): void {
+  const bench = program
+    .command('bench')
+    .description('measure speed, beside what this machine can do at most; results are checked before they are timed');
+
+  netSuite(bench, 'step', 'a training step and a forward pass of the whole net: grouped on one device, columns on two')
+    .option('--inference', 'the forward pass only')
+    .action(async (options: NetOptions) => {
+      await runSuite(io, 'step', options, (b) => steps(b, options));
+    });
+
+  netSuite(
+    bench,
+    'layers',
+    'each layer that has weights, alone: forward, gradient to the input, gradient to the weights',
+  )
+    .option('--layer <name...>', 'only these')
+    .action(async (options: NetOptions & { layer?: string[] }) => {
+      await runSuite(io, 'layers', options, (b) => layers(b, options));
+    });
+}
+
+function suite(bench: Command, name: string, description: string): Command {
+  return bench
+    .command(name)
+    .description(description)
+    .option('--reps <n>', 'samples of each (default: as many as fit into 1.5 s, 3 to 40)', wholeNumber)
+    .option('--threads <n>', 'CPU threads (default: every core)', wholeNumber)
+    .option('--quick', 'small sizes, few samples: a look, not a figure to quote')
+    .option('--json [file]', 'print one JSON object, or write it to a file')
+    .option('--compare <file>', 'show what moved since that JSON was written')
+    .option('--compare-by <time>', 'wall: median time as it passed; cpu: least processor time', comparedTime, 'wall')
+    .option('--fail-on-regression', 'exit status 1 where something became slower than in --compare');
+}
+
+function netSuite(bench: Command, name: string, description: string): Command {
+  return suite(bench, name, description)
+    .option('--model <name>', netNames.join(' or '), netName, 'alexnet')
+    .option('--batch <n>', 'images (default: 128; 8 with --quick)', wholeNumber)
+    .option('--devices <names>', 'where: one device, or two for columns');
+}
+
+function netName(name: string): NetName {
+  if ((netNames as readonly string[]).includes(name)) return name as NetName;
+  throw new InvalidArgumentError(`It must be ${netNames.join(' or ')}.`);
+}
+
+function comparedTime(text: string): 'wall' | 'cpu' {
+  if (text === 'wall' || text === 'cpu') return text;
+  throw new InvalidArgumentError('It must be wall or cpu.');
+}
+
+/** Both forms where no devices are named. */
+function placements(names: string | undefined): (readonly Device[])[] {
+  if (names === undefined) {
+    const pair = devices('cpu').slice(0, 2);
+    return pair.length === 2 ? [[pair[0]!], pair] : [[pair[0]!]];
+  }
+  const list = deviceList(names);
+  if (list.length > 2) throw new UsageError(`--devices: one device or two, got ${list.length}`);
+  return [list];
+}
+
+async function steps(bench: Bench, options: NetOptions): Promise<void> {
+  const batch = options.batch ?? (options.quick ? 8 : 128);
+  const { model } = options;
+  await stepSuite(bench, {
+    model,
+    batch,
+    placements: placements(options.devices),
+    modes: options.inference ? ['inference'] : ['train', 'inference'],
+  });
+  // One image at a time is another kind of work: its floor is the weights' way through memory.
+  if (options.batch === undefined)
+    await stepSuite(bench, { model, batch: 1, placements: placements(options.devices), modes: ['inference'] });
+}
+
+async function layers(bench: Bench, options: NetOptions & { layer?: string[] }): Promise<void> {
+  const on = options.devices ? deviceList(options.devices) : [device('cpu:0')];
+  if (on.length > 1) throw new UsageError('--devices: layers are measured on one device');
+  await layersSuite(bench, {
+    model: options.model,
+    batch: options.batch ?? (options.quick ? 8 : 128),
+    device: on[0]!,
+    ...(options.layer && { only: options.layer }),
+  });
+}
+
+/** Runs a suite, and tells, writes and compares what came out. */
+async function runSuite(io: Io, name: string, options: Common, body: (bench: Bench) => Promise<void>): Promise<void> {
+  if (options.failOnRegression && !options.compare)
+    throw new UsageError('--fail-on-regression needs --compare, with the JSON of the run to hold against');
+  const before = options.compare === undefined ? null : await readResult(options.compare);
+  const threads = numThreads();
+  if (options.threads) numThreads(options.threads);
+  try {
+    const bench = new Bench({
+      quick: options.quick ?? false,
+      ...(options.reps && { reps: options.reps }),
+      onRow: (row) => {
+        const { head, rows } = withoutEmpty(rowHead, [rowCells(row)]);
+        io.err(
+          `${rows[0]![0]}  ${rows[0]!
+            .slice(1)
+            .map((cell, i) => `${head[i + 1]} ${cell}`)
+            .join(', ')}\n`,
+        );
+      },
+    });
+    io.err(`${machineLine(bench.machine.report())}\n`);
+    await body(bench);
+    const result = bench.finish(`convtape bench ${name}`);
+    await deliver(io, options, result, before);
+  } finally {
+    numThreads(threads);
+  }
+}
+
+async function deliver(io: Io, options: Common, result: BenchResult, before: BenchResult | null): Promise<void> {
+  const comparison = before && compare(before, result, { by: options.compareBy });
+  const json = `${JSON.stringify(comparison ? { ...result, comparison } : result)}\n`;
+  if (options.json === true || options.json === '-') io.out(json);
+  else {
+    if (options.json) await atomicWrite(options.json, (file) => file.writeFile(json));
+    io.out(resultText(result));
+    if (comparison) io.out(comparisonText(comparison));
+  }
+  const slower = comparison?.changes.filter((c) => c.verdict === 'slower') ?? [];
+  if (options.failOnRegression && slower.length > 0)
+    throw new Error(
+      `${slower.length} of ${comparison!.changes.length} became slower: ${slower.map((c) => `${c.id} ${c.ratio.toFixed(2)} times`).join(', ')}`,
+    );
+}
+
+async function readResult(path: string): Promise<BenchResult> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw new UsageError(`--compare ${path}: ${(error as Error).message}`, { cause: error });
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`--compare ${path}: not JSON (${(error as Error).message})`, { cause: error });
+  }
+  return parseResult(value, path);
+}
+
+function resultText(result: BenchResult): string {
+  const { head, rows } = withoutEmpty(rowHead, result.rows.map(rowCells));
+  const shaky = noisy(result);
+  return [
+    `\n${machineLine(result.machine)}\n\n`,
+    table(head, rows),
+    result.machine.load > 1
+      ? `\nthe machine was busy (load ${digits(result.machine.load)}) when this began: its figures are lower bounds\n`
+      : '',
+    shaky.length > 0 ? `\nsamples differ by more than 10%: ${shaky.join(', ')}\n` : '',
+  ].join('');
+}
+
+function comparisonText({ changes, gone, added, warnings }: Comparison): string {
+  const moved = changes.filter((c) => c.verdict !== 'same').sort((a, b) => b.ratio - a.ratio);
+  const rows = moved.map((c) => [
+    c.id,
+    seconds(c.before),
+    seconds(c.now),
+    `${c.ratio.toFixed(2)}×`,
+    `±${(100 * c.margin).toFixed(0)}%`,
+    c.verdict,
+  ]);
+  return [
+    '\n',
+    moved.length > 0 ? table(['benchmark', 'before', 'now', 'time', 'noise', 'verdict'], rows) : '',
+    `${moved.length} of ${changes.length} moved beyond the noise\n`,
+    added.length > 0 ? `new: ${added.join(', ')}\n` : '',
+    gone.length > 0 ? `not measured this time: ${gone.join(', ')}\n` : '',
+    ...warnings.map((w) => `careful: ${w}\n`),
+  ].join('');
+}

@@ -1,0 +1,126 @@
+// The harness itself: it measures what is there, refuses to time what is wrong, and sees a kernel that became twice as slow.
+import { device, numThreads, ops, randn } from '../../lib';
+import { Bench } from '../../lib/bench/bench';
+import { compare } from '../../lib/bench/compare';
+import type { Case } from '../../lib/bench/measure';
+import { parseResult } from '../../lib/bench/schema';
+import { addon } from '../../lib/native/addon';
+
+const cpu = device('cpu:0');
+const good = { against: 'nothing', error: 0, tolerance: 0 };
+
+/** A product large enough that everything around it is nothing beside it. */
+function product(n = 256): Case & Disposable {
+  const a = randn([n, n], { seed: 1, device: cpu });
+  return {
+    id: `product/${n}`,
+    flops: 2 * n ** 3,
+    devices: [cpu],
+    check: async () => good,
+    run: () => [ops.matmul(a, a)],
+    [Symbol.dispose]: () => a.dispose(),
+  };
+}
+
+const options = { quick: true, reps: 8, sample: 0.02 };
+
+test('a kernel that runs twice is seen to be twice as slow, an unchanged one is not', async () => {
+  using work = product();
+  // Two threads that wait for each other would count their waiting as processor time.
+  const threads = numThreads();
+  numThreads(1);
+  try {
+    const measured = async (slow: boolean) => {
+      const bench = new Bench({
+        ...options,
+        ...(slow && {
+          inject: (of: Case) => () => {
+            for (const made of of.run() as Disposable[]) made[Symbol.dispose]();
+            return of.run();
+          },
+        }),
+      });
+      await bench.time(work);
+      return bench.finish('test');
+    };
+    const before = await measured(false);
+    // By processor time: this machine may have other things to do.
+    const verdictOf = async (slow: boolean) => compare(before, await measured(slow), { by: 'cpu' }).changes[0]!;
+    expect(await verdictOf(false)).toMatchObject({ verdict: 'same' });
+    const slower = await verdictOf(true);
+    expect(slower.verdict).toBe('slower');
+    expect(slower.ratio).toBeGreaterThan(1.6);
+    expect(slower.ratio).toBeLessThan(2.6);
+  } finally {
+    numThreads(threads);
+  }
+});
+
+test('wrong results are not timed', async () => {
+  using work = product(8);
+  let runs = 0;
+  const bench = new Bench(options);
+  for (const error of [0.1, Number.NaN]) {
+    const wrong = {
+      ...work,
+      check: async () => ({ against: 'the book', error, tolerance: 0.01 }),
+      run: () => void runs++,
+    };
+    await expect(bench.time(wrong as unknown as Case)).rejects.toThrow(
+      `product/8: not timed, for its results are wrong: they differ from the book by ${error}, more than 0.01`,
+    );
+  }
+  expect(runs).toBe(0);
+  expect(bench.rows).toEqual([]);
+});
+
+test('a row is what the case says over what was measured, and the machine beside it', async () => {
+  using work = product(64);
+  let before = 0;
+  const bench = new Bench({ ...options, reps: 3 });
+  await bench.time({ ...work, bytes: 1e6, images: 3, before: () => void before++ }, () => ({ peakMemory: 5 }));
+  const result = bench.finish('convtape bench test');
+  expect(parseResult(JSON.parse(JSON.stringify(result)), 'it')).toEqual(result);
+  const [row] = result.rows;
+  expect(row).toMatchObject({ id: 'product/64', devices: ['cpu:0'], images: 3, peakMemory: 5 });
+  expect(row!.timing.reps).toBe(3);
+  expect(row!.timing.calls).toBeGreaterThan(10);
+  expect(before).toBe(5); // two to warm up
+  const { median } = row!.timing;
+  const peak = result.machine.fma.find((f) => f.threads === numThreads())!.flops;
+  expect(row!.ofPeak).toBeCloseTo((2 * 64 ** 3) / median / peak, 12);
+  const memory = Math.max(result.machine.readBytes, result.machine.copyBytes);
+  expect(row!.ofMemory).toBeCloseTo(1e6 / median / memory, 12);
+});
+
+test('promises are waited for, and what a run made is freed', async () => {
+  const bench = new Bench({ ...options, reps: 2, sample: 0.001 });
+  const { allocated } = cpu.memory();
+  const row = await bench.time({
+    id: 'wait',
+    devices: [],
+    check: async () => good,
+    run: async () => {
+      await new Promise((done) => setTimeout(done, 5));
+      return [randn([1000], { device: cpu })];
+    },
+  });
+  expect(row.timing.min).toBeGreaterThan(0.004);
+  expect(cpu.memory().allocated).toBe(allocated);
+});
+
+test('the machine’s rates are of this world, and wrong questions are refused', () => {
+  const fma = addon.machineRate('fma', 1, 0.01);
+  expect(fma).toBeGreaterThan(1e8);
+  expect(fma).toBeLessThan(1e13);
+  for (const what of ['read', 'copy'] as const) {
+    const rate = addon.machineRate(what, 2, 8 << 20, 2);
+    expect(rate).toBeGreaterThan(1e7);
+    expect(rate).toBeLessThan(1e13);
+  }
+  const call = addon.machineRate as (...args: unknown[]) => number;
+  expect(() => call('sqrt', 1, 1)).toThrow("machineRate: must be fma, read or copy, got 'sqrt'");
+  expect(() => call('fma', 0, 1)).toThrow('threads must be from 1 to 1024, got 0');
+  expect(() => call('fma', 1, 'x')).toThrow('seconds must be from');
+  expect(() => call('read', 1)).toThrow('bytes must be from');
+});

@@ -1,0 +1,87 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseResult } from '../../lib/bench/schema';
+import { numThreads } from '../../lib/tensor/device';
+import { convtape, temporaryFolder } from '../support/cli';
+
+const folder = temporaryFolder();
+const tiny = ['--model', 'alexnet-small', '--batch', '2', '--quick', '--reps', '2'];
+
+test('step: both forms, training and inference, as a table and as JSON that --compare reads', async () => {
+  const file = join(folder, 'step.json');
+  const first = await convtape('bench', 'step', ...tiny, '--json', file);
+  expect(first.err).toContain('step/alexnet-small/columns/train/2');
+  expect(first.status).toBe(0);
+  expect(first.out).toMatch(/FMA peak \(\w+\) [\d.]+ GFLOP\/s on \d+ thread/);
+  expect(first.out).toMatch(/benchmark +median +min +quartiles +GFLOP\/s +of peak +images\/s +tensors/);
+  const result = parseResult(JSON.parse(readFileSync(file, 'utf8')), file);
+  expect(result.rows.map((r) => r.id)).toEqual(
+    ['grouped', 'columns'].flatMap((form) =>
+      ['train', 'inference'].map((mode) => `step/alexnet-small/${form}/${mode}/2`),
+    ),
+  );
+  for (const r of result.rows) {
+    expect(r.check.error).toBeLessThanOrEqual(r.check.tolerance);
+    expect(r.ofPeak).toBeGreaterThan(0);
+    expect(r.peakMemory).toBeGreaterThan(1e5);
+  }
+
+  // The same run told to have been a thousand times as fast before.
+  for (const r of result.rows)
+    for (const key of ['min', 'q1', 'median', 'q3', 'max', 'cpu'] as const) r.timing[key] /= 1000;
+  writeFileSync(file, JSON.stringify(result));
+  const args = ['bench', 'step', ...tiny, '--inference', '--devices', 'cpu:0', '--compare', file];
+  const told = await convtape(...args);
+  expect(told.out).toMatch(/1 of 1 moved beyond the noise/);
+  expect(told.out).toMatch(/not measured this time: .*columns\/train/);
+  expect(told.status).toBe(0);
+  const failed = await convtape(...args, '--fail-on-regression', '--json');
+  expect(failed.status).toBe(1);
+  expect(failed.err).toMatch(
+    /convtape: 1 of 1 became slower: step\/alexnet-small\/grouped\/inference\/2 \d+\.\d\d times/,
+  );
+  expect(JSON.parse(failed.out).comparison.changes[0].verdict).toBe('slower');
+});
+
+test('layers: every pass of every layer but the gradient to the images; threads are put back', async () => {
+  const threads = numThreads();
+  const { out, status } = await convtape('bench', 'layers', ...tiny, '--threads', '1', '--json', '-');
+  expect(status).toBe(0);
+  expect(numThreads()).toBe(threads);
+  const result = parseResult(JSON.parse(out), 'standard output');
+  const ids = result.rows.map((r) => r.id);
+  expect(ids).toContain('layers/alexnet-small/conv2/gradInput/2');
+  expect(ids).toContain('layers/alexnet-small/fc6/gradWeight/2');
+  expect(ids).not.toContain('layers/alexnet-small/conv1/gradInput/2');
+  expect(result.rows.every((r) => r.timing.threads === 1)).toBe(true);
+  const one = await convtape('bench', 'layers', ...tiny, '--layer', 'fc8', '--json');
+  expect(JSON.parse(one.out).rows.map((r: any) => r.id)).toEqual(
+    ['forward', 'gradInput', 'gradWeight'].map((pass) => `layers/alexnet-small/fc8/${pass}/2`),
+  );
+});
+
+test('wrong usage is one line and exit status 2, a wrong file status 1', async () => {
+  const broken = join(folder, 'broken.json');
+  writeFileSync(broken, '{"format":"other"}');
+  for (const [args, status, message] of [
+    [['step', '--model', 'vgg'], 2, /It must be alexnet or alexnet-small/],
+    [['step', '--batch', '0'], 2, /It must be a whole number from 1/],
+    [['step', '--devices', 'cpu:0,cpu:1,cpu:0'], 2, /--devices: one device or two, got 3/],
+    [['step', '--devices', 'cpu:9'], 2, /--devices: there is no 'cpu:9'/],
+    [['layers', '--devices', 'cpu:0,cpu:1'], 2, /layers are measured on one device/],
+    [
+      ['layers', '--layer', 'conv9', '--quick', '--model', 'alexnet-small'],
+      1,
+      /alexnet-small has no layer 'conv9'; it has conv1, /,
+    ],
+    [['step', '--fail-on-regression'], 2, /--fail-on-regression needs --compare/],
+    [['step', '--compare', join(folder, 'none')], 2, /--compare .*ENOENT/],
+    [['step', '--compare', broken], 1, /broken\.json is no result of convtape bench: format: /],
+    [['step', '--compare-by', 'luck'], 2, /It must be wall or cpu/],
+    [['stepp'], 2, /unknown command 'stepp'/],
+  ] as const) {
+    const outcome = await convtape('bench', ...args);
+    expect(outcome.err.trimEnd().split('\n').at(-1)).toMatch(message);
+    expect([args.join(' '), outcome.status]).toEqual([args.join(' '), status]);
+  }
+});
