@@ -17,7 +17,7 @@
 //   - flops(n): shown as GFLOP/s; without it the bytes of all operands are shown as GB/s.
 //   - failsWith("text"): both sides must fail, with a message that holds the text.
 // Sizes: the simulator does about 20 million thread steps a second, so a case should stay below a few million multiplications; mark those
-// that only a GPU can do in reasonable time with large(), and the simulator leaves them out.
+// that only a GPU can do in reasonable time with large(), before their operands, and the simulator leaves them out.
 #pragma once
 
 #include <cstdint>
@@ -57,7 +57,7 @@ class Case {
   Case& tolerance(double t) { return tolerance_ = t, *this; }
   Case& flops(double n) { return flops_ = n, *this; }
   Case& failsWith(const char* text) { return failure_ = text, *this; }
-  Case& large() { return large_ = true, *this; }
+  Case& large() { return large_ = true, skipped_ = skipsLarge_, *this; }
 
  private:
   friend class Cases;
@@ -77,12 +77,13 @@ class Case {
   std::vector<std::pair<Case*, int>> sources_;  // of an input; null where it has values of its own
   double tolerance_ = 0, flops_ = 0;
   const char* failure_ = nullptr;
-  bool large_ = false, computed_ = false;
+  bool large_ = false, skipsLarge_ = false, skipped_ = false, computed_ = false;
 };
 
 class Cases {
  public:
-  explicit Cases(uint64_t seed) : seed_(seed) {}
+  // skipsLarge: large cases get no memory, because nobody will run them.
+  Cases(uint64_t seed, bool skipsLarge) : seed_(seed), skipsLarge_(skipsLarge) {}
 
   // A case of operator Op. `shapes`: what a reader wants to know of the parameters, on one line.
   template <class Op>
@@ -98,6 +99,7 @@ class Cases {
   friend class Runner;
   Case& make(const char* name, std::string shapes);
   uint64_t seed_;
+  bool skipsLarge_;
   std::deque<std::unique_ptr<Case>> all_;
 };
 
@@ -105,6 +107,7 @@ struct Options {
   std::string op;         // only this operator
   bool failures = false;  // only those that should fail, or do
   bool list = false;
+  int64_t most = 0;  // only cases whose operands have together at most as many elements; 0: all
   uint64_t seed = 1;
   int repeat = 0;  // timed runs; 0: one with the simulator, twenty on a GPU
   int device = 0;

@@ -3,5 +3,8 @@
 
 // clang-format off
 #define CONVTAPE_FOR_EACH_FAMILY(X) \
-  X(update)
+  X(update)                         \
+  X(elementwise)                    \
+  X(rows)                           \
+  X(windows)
 // clang-format on

@@ -12,6 +12,7 @@ constexpr char kHelp[] =
     "Runs every GPU kernel and the CPU's on the same operands and compares. Exit status: 0 all right, 1 some wrong, 2 wrong usage,\n"
     "77 no GPU here.\n"
     "  --op NAME      only the cases of one operator\n"
+    "  --most N       only cases whose operands have together at most N elements\n"
     "  --failures     only the cases that must fail\n"
     "  --seed N       of the operands (default 1)\n"
     "  --repeat N     timed runs a case, the fastest counts (default 20 on a GPU, none with the simulator)\n"
@@ -37,7 +38,7 @@ int main(int count, char** arguments) {
       (option == "--list" ? options.list : options.failures) = true;
       continue;
     }
-    if (option != "--op" && option != "--seed" && option != "--repeat" && option != "--device")
+    if (option != "--op" && option != "--seed" && option != "--repeat" && option != "--device" && option != "--most")
       return wrongUsage("unknown option", arguments[i]);
     if (++i == count) return wrongUsage("a value is missing after", option.c_str());
     if (option == "--op") {
@@ -49,6 +50,8 @@ int main(int count, char** arguments) {
     if (end == arguments[i] || *end != '\0') return wrongUsage("not a whole number:", arguments[i]);
     if (option == "--seed")
       options.seed = number;
+    else if (option == "--most")
+      options.most = static_cast<int64_t>(number);
     else
       (option == "--repeat" ? options.repeat : options.device) = static_cast<int>(number);
   }

@@ -171,7 +171,7 @@ class Runner {
                                : 20) {}
 
   bool run() {
-    Cases cases(options_.seed);
+    Cases cases(options_.seed, kSimulated);
 #define CONVTAPE_ROW(family)  \
   void family##Cases(Cases&); \
   family##Cases(cases);
@@ -185,6 +185,7 @@ class Runner {
       if (!options_.op.empty() && options_.op != c->name_) continue;
       if (options_.failures && !c->failure_) continue;
       if (c->large_ && kSimulated) continue;
+      if (options_.most && elementsOf(*c) > options_.most) continue;
       if (options_.list) {
         std::printf("%-24s %s%s\n", c->name_, c->shapes_.c_str(), c->failure_ ? " (fails)" : "");
         continue;
@@ -307,6 +308,13 @@ class Runner {
       if (i == 0 || took < seconds) seconds = took;
     }
     return results;
+  }
+
+  static int64_t elementsOf(const Case& c) {
+    int64_t sum = 0;
+    for (const auto& b : c.in_) sum += b.count;
+    for (const auto& b : c.out_) sum += b.count;
+    return sum;
   }
 
   static double bytesOf(const Case& c) {

@@ -141,15 +141,13 @@ inline unsigned ballot(const char* site, uint32_t mask, bool predicate) {
   return static_cast<unsigned>(t->deposit[0]);
 }
 
-// One thread runs at a time and is never interrupted, so a plain read-modify-write is atomic here; the shadow log must know it was one.
+// One thread runs at a time and is never interrupted, so a plain read-modify-write is atomic here; the shadow log must know it was one,
+// and must not see its parts besides: hence no instrumentation, and no inlining into what has some.
 template <class T, class F>
-T atomically(T* p, F change) {
+__attribute__((no_sanitize("thread"), noinline)) T atomically(T* p, F change) {
   shadowAtomic(p, sizeof(T));
-  auto* raw = reinterpret_cast<unsigned char*>(p);
-  T old, changed;
-  __builtin_memcpy(&old, raw, sizeof old);
-  changed = change(old);
-  __builtin_memcpy(raw, &changed, sizeof changed);
+  const T old = *p;
+  *p = change(old);
   return old;
 }
 
