@@ -1,5 +1,5 @@
 // Options that several commands share.
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { type Device, device } from '../tensor/device';
 import { UsageError } from './errors';
 
@@ -17,4 +17,11 @@ export function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(n) || n < 1)
     throw new InvalidArgumentError('It must be a whole number from 1.');
   return n;
+}
+
+/** `--checkpoint last|best` */
+export function whichCheckpoint(): Option {
+  return new Option('--checkpoint <which>', 'the newest, or the one with the lowest error watched while it trained')
+    .choices(['last', 'best'])
+    .default('last');
 }

@@ -15,6 +15,8 @@ export interface EvaluateRunsOptions extends EvaluateOptions {
   /** Default: each run's own. */
   devices?: readonly string[];
   batch?: number;
+  /** Of each run: the newest, or the one with the lowest error watched. Default: last. */
+  checkpoint?: 'last' | 'best';
   /** Only the first n images. */
   limit?: number;
   onNote?: (text: string) => void;
@@ -37,7 +39,7 @@ export async function evaluateRuns(
   const { split: name = 'test', tenCrop = false, onNote } = options;
   const runs: LoadedRun[] = [];
   try {
-    for (const path of paths) runs.push(await loadRun(path, options.devices, onNote));
+    for (const path of paths) runs.push(await loadRun(path, options.devices, onNote, options.checkpoint));
     const [first] = runs as [LoadedRun];
     const data = options.data ?? first.recipe.data;
     const opened = new Map<number, Dataset>();

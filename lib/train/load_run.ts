@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { ColumnNet } from '../models';
 import { devices as allDevices } from '../tensor/device';
 import { buildModel } from './build';
@@ -19,17 +20,21 @@ export interface LoadedRun extends Disposable {
 /**
  * The network of a run's folder. `devices`: one (grouped) or two (columns), whatever the run was trained on; default: the run's own, or
  * the CPU's where this machine lacks those.
+ * `which`: the newest checkpoint, or the one with the lowest error watched.
  * @throws RunError where there is no run, or no checkpoint in it yet, or the checkpoint is cut short.
  */
 export async function loadRun(
   path: string,
   devices?: readonly string[],
   onNote?: (text: string) => void,
+  which: 'last' | 'best' = 'last',
 ): Promise<LoadedRun> {
   const folder = RunFolder.open(path);
   const stored = folder.recipe();
   if (!folder.hasCheckpoint) throw new RunError(`the run in ${path} has no checkpoint yet`);
-  const checkpoint = await readRunCheckpoint(folder.checkpointPath, false);
+  if (which === 'best' && !existsSync(folder.bestPath))
+    throw new RunError(`the run in ${path} has no best checkpoint: it has not been evaluated while it trained`);
+  const checkpoint = await readRunCheckpoint(which === 'best' ? folder.bestPath : folder.checkpointPath, false);
   let on = devices ?? stored.devices;
   const there = allDevices().map((d) => d.name);
   if (!devices && !on.every((name) => there.includes(name))) {

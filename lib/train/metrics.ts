@@ -1,5 +1,6 @@
 // Errors, and the file that keeps them: metrics.jsonl, one line for each logged step and each evaluation.
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, fsync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { promisify } from 'node:util';
 
 export interface MetricsLine {
   kind: 'train' | 'eval';
@@ -102,8 +103,8 @@ export class MetricsLog {
   }
 
   /** Waits until the lines are on the disk: done before a checkpoint that counts on them. */
-  flush(): void {
-    fsyncSync(this.#file);
+  flush(): Promise<void> {
+    return promisify(fsync)(this.#file);
   }
 
   close(): void {

@@ -27,6 +27,7 @@ export const alexnet: Omit<Recipe, 'data' | 'devices'> = {
   validation: null,
   checkpointSteps: 0,
   checkpointMinutes: 10,
+  checkpointKeep: 1,
   evalEpochs: 1,
   evalSteps: 0,
   logSteps: 10,

@@ -138,6 +138,8 @@ export const schema = z.strictObject({
   /** A checkpoint every n steps (0: none by steps), every so many minutes (0: none by time), and always after an evaluation. */
   checkpointSteps: whole(0),
   checkpointMinutes: real(0),
+  /** So many of the newest checkpoints are kept; the one with the lowest error watched is kept besides. */
+  checkpointKeep: whole(1, 10_000),
   /** An evaluation every n passes and every n steps (0: none). */
   evalEpochs: whole(0, 1_000_000),
   evalSteps: whole(0),

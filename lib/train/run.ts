@@ -7,9 +7,10 @@ import type { Sgd } from '../optim';
 import { buildModel, buildOptimiser, defaultDevices } from './build';
 import { initFrom } from './init_from';
 import { chooseSplits, imageSizes, inputFacts, testLoader, trainLoader } from './input';
+import { keepCheckpoint } from './keep';
 import { MetricsLog } from './metrics';
 import { amendRecipe, type Recipe, RecipeError, type RecipeInput, resolveRecipe } from './recipe';
-import { type Order, type RunCheckpoint, readRunCheckpoint, writeRunCheckpoint } from './run_checkpoint';
+import { type Order, type RunCheckpoint, readRunCheckpoint, readValues, writeRunCheckpoint } from './run_checkpoint';
 import { RunError, RunFolder } from './run_folder';
 import { DivergedError, type Outcome, type Progress, Trainer, type TrainerEvents } from './trainer';
 
@@ -80,7 +81,7 @@ export async function train(input: RecipeInput, options: TrainOptions): Promise<
 
   let run: Awaited<ReturnType<typeof assemble>>;
   try {
-    run = await assemble(recipe, folder, checkpoint, options);
+    run = await assemble(recipe, folder, checkpoint, () => log, options);
   } catch (error) {
     if (!resuming) folder.removeIfEmpty();
     throw error;
@@ -135,7 +136,13 @@ function changed(stored: Recipe, input: RecipeInput): Recipe {
   return recipe;
 }
 
-async function assemble(recipe: Recipe, folder: RunFolder, checkpoint: RunCheckpoint | null, options: TrainOptions) {
+async function assemble(
+  recipe: Recipe,
+  folder: RunFolder,
+  checkpoint: RunCheckpoint | null,
+  log: () => MetricsLog,
+  options: TrainOptions,
+) {
   const { stored: size } = imageSizes(recipe.model);
   const dataset =
     options.dataset ?? (await openDataset(recipe.data, { size, log: (line) => options.events?.onNote?.(line) }));
@@ -157,11 +164,20 @@ async function assemble(recipe: Recipe, folder: RunFolder, checkpoint: RunCheckp
   checkpoint?.restore(model, optimiser);
   /** Updates that the file on the disk has. */
   let saved = checkpoint?.progress.step ?? null;
-  const save = async (progress: Progress, lr: number) => {
-    const to = { model, optimiser, lr, stepsPerEpoch: loader.steps };
-    await writeRunCheckpoint(folder.checkpointPath, recipe, { progress, facts, order }, to);
-    saved = progress.step;
+  const keep = ({ step, best }: Progress) =>
+    keepCheckpoint(folder, { step, keep: recipe.checkpointKeep, best: best?.step === step });
+  const snapshot = () => {
+    const values = readValues(model, optimiser);
+    return async (progress: Progress, lr: number) => {
+      const state = { progress, facts, order };
+      await log().flush();
+      await writeRunCheckpoint(folder.checkpointPath, recipe, state, { values, lr, stepsPerEpoch: loader.steps });
+      saved = progress.step;
+      await keep(progress);
+    };
   };
+  // A run killed between its checkpoint and the further names of it makes them up.
+  if (checkpoint) await keep(checkpoint.progress);
   return {
     dataset,
     images: { train: learned.length, watched: watched.length, watchedName },
@@ -173,7 +189,7 @@ async function assemble(recipe: Recipe, folder: RunFolder, checkpoint: RunCheckp
       watchedName,
       watchedImages: watched.length,
       ...(checkpoint ? { progress: checkpoint.progress } : {}),
-      save,
+      snapshot,
     },
     saved: () => saved,
   };

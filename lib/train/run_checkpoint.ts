@@ -19,6 +19,7 @@ const schedule = z.strictObject({
   lastTrain: z.strictObject(means).nullable(),
   evaluatedAt: z.int(),
   evaluation: z.strictObject({ images: z.number(), ...means }).nullable(),
+  best: z.strictObject({ step: z.int(), top1: z.number(), loss: z.number() }).nullable().default(null),
   ended: z.boolean(),
 });
 const data = z.strictObject({
@@ -42,8 +43,28 @@ export interface RunState {
   readonly order: Order;
 }
 
+/** Parameters and momentum on their way back from the devices. */
+export interface Values {
+  readonly columns: boolean;
+  readonly params: Readonly<Record<string, TensorLike>>;
+  readonly momentum: Readonly<Record<string, TensorLike>>;
+}
+
+/** Queues reads of all values behind the work that the devices have been given; what comes after may change them. */
+export function readValues(model: ColumnNet, optimiser: Sgd): Values {
+  const each = (record: Readonly<Record<string, Tensor>>) =>
+    Object.fromEntries(
+      Object.entries(record).map(([name, t]): [string, TensorLike] => {
+        const values = t.data();
+        values.catch(() => {}); // reported where it is awaited
+        return [name, { dtype: t.dtype, shape: t.shape, data: () => values }];
+      }),
+    );
+  return { columns: model.columns, params: each(model.params), momentum: each(optimiser.state().momentum) };
+}
+
 /**
- * Writes the checkpoint of a run, whole or not at all.
+ * Writes the checkpoint of a run, whole or not at all, a few megabytes at a time, so that other work goes on meanwhile.
  * @param lr the rate of the next step
  * @throws DivergedError, with nothing written, where a parameter or its momentum is not finite.
  */
@@ -51,22 +72,26 @@ export async function writeRunCheckpoint(
   path: string,
   recipe: Recipe,
   { progress, facts, order }: RunState,
-  { model, optimiser, lr, stepsPerEpoch }: { model: ColumnNet; optimiser: Sgd; lr: number; stepsPerEpoch: number },
+  { values, lr, stepsPerEpoch }: { values: Values; lr: number; stepsPerEpoch: number },
 ): Promise<void> {
   const { mean, ...input } = facts;
   const { step, schedule: rate, ...rest } = progress;
   const { model: name, preset, classes, conv6, norm, pooling } = recipe;
-  const finite = (t: Tensor, what: string): TensorLike => ({
-    dtype: t.dtype,
-    shape: t.shape,
-    data: async () => {
-      const values = await t.data();
-      if (!values.every(Number.isFinite)) throw new DivergedError(`${what} is no longer finite`, step);
-      return values;
-    },
-  });
-  const each = (record: Readonly<Record<string, Tensor>>, prefix: string) =>
-    Object.fromEntries(Object.entries(record).map(([key, t]) => [key, finite(t, `${prefix}${key}`)]));
+  const { columns } = values;
+  const each = (record: Readonly<Record<string, TensorLike>>, prefix: string) =>
+    Object.fromEntries(
+      Object.entries(record).map(([key, t]): [string, TensorLike] => [
+        key,
+        {
+          ...t,
+          data: async () => {
+            const all = (await t.data()) as Float32Array;
+            if (!(await allFinite(all))) throw new DivergedError(`${prefix}${key} is no longer finite`, step);
+            return all;
+          },
+        },
+      ]),
+    );
   try {
     await saveCheckpoint(path, {
       meta: {
@@ -77,16 +102,27 @@ export async function writeRunCheckpoint(
         seeds: { run: recipe.seed },
         // The schemas also fix the order of the keys: the same state gives the same bytes.
         schedule: schedule.parse({ rate, ...rest }),
-        model: { name, preset, classes: classes ?? input.classes.length, conv6, norm, pooling, columns: model.columns },
+        model: { name, preset, classes: classes ?? input.classes.length, conv6, norm, pooling, columns },
         data: data.parse({ order, input }),
       },
-      params: each(model.params, ''),
-      momentum: each(optimiser.state().momentum, 'the momentum of '),
+      params: each(values.params, ''),
+      momentum: each(values.momentum, 'the momentum of '),
       extra: { mean: { dtype: 'f32', shape: [mean.length], data: () => mean } },
     });
   } catch (error) {
     throw (error as Error).cause instanceof DivergedError ? (error as Error).cause : error;
   }
+}
+
+/** Whether no value is NaN or infinite; looks at a million at a time, a millisecond or so. */
+async function allFinite(values: Float32Array): Promise<boolean> {
+  const chunk = 2 ** 20;
+  for (let start = 0; start < values.length; start += chunk) {
+    if (start > 0) await new Promise((resolve) => setImmediate(resolve));
+    const end = Math.min(values.length, start + chunk);
+    for (let i = start; i < end; i++) if (!Number.isFinite(values[i])) return false;
+  }
+  return true;
 }
 
 export interface RunCheckpoint extends RunState {

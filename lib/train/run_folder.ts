@@ -22,11 +22,17 @@ export class RunFolder {
   readonly configPath: string;
   readonly metricsPath: string;
   readonly checkpointPath: string;
+  /** The checkpoint with the lowest error watched. */
+  readonly bestPath: string;
+  /** Folder of the newest checkpoints, where more than one is kept. */
+  readonly checkpointsPath: string;
 
   private constructor(readonly path: string) {
     this.configPath = join(path, 'config.json');
     this.metricsPath = join(path, 'metrics.jsonl');
     this.checkpointPath = join(path, 'checkpoint.safetensors');
+    this.bestPath = join(path, 'best.safetensors');
+    this.checkpointsPath = join(path, 'checkpoints');
   }
 
   /** A folder for a new run, made where it is missing. @throws RunError where it holds something already or cannot be written. */

@@ -11,6 +11,7 @@ import { type Evaluation, evaluate } from './evaluate';
 import { count, emptyTally, type MetricsLine, type MetricsLog, means, type Tally } from './metrics';
 import { Rates } from './rates';
 import type { Recipe } from './recipe';
+import { Saver, type Snapshot } from './saver';
 import { RateSchedule } from './schedule';
 
 /** Where a run stands, beside its parameters and momentum: all that a resumed run needs to go on as if it had not stopped. */
@@ -24,6 +25,8 @@ export interface Progress {
   evaluatedAt: number;
   /** The last evaluation. */
   evaluation: Evaluation | null;
+  /** The evaluation with the lowest top-1 error, the lowest loss among equals, and the step it was made after. */
+  best: { step: number; top1: number; loss: number } | null;
   /** The last logged line's means. */
   lastTrain: { loss: number; top1: number; top5: number } | null;
   /** The plateau rule has ended the run. */
@@ -36,6 +39,7 @@ export const freshProgress = (schedule: PlateauState): Progress => ({
   schedule,
   evaluatedAt: 0,
   evaluation: null,
+  best: null,
   lastTrain: null,
   ended: false,
 });
@@ -69,8 +73,8 @@ export interface TrainerParts {
   watchedName: 'validation' | 'test';
   watchedImages: number;
   log: MetricsLog;
-  /** Writes a checkpoint (`lr`: the rate of the next step); throws DivergedError, with nothing written, where a parameter is not finite. */
-  save: (progress: Progress, lr: number) => Promise<void>;
+  /** Reads a checkpoint's values back; what it returns writes it (`lr`: the rate of the next step), or throws DivergedError, with nothing written. */
+  snapshot: Snapshot<Progress>;
   progress?: Progress;
   events?: TrainerEvents;
 }
@@ -82,6 +86,9 @@ interface Pending {
   readonly lr: number;
   readonly labels: Int32Array;
   readonly result: Promise<{ loss: number; logits: Float32Array }>;
+  /** Where a checkpoint of the state after this step waits for the step's loss. */
+  settled?: (progress: Progress) => void;
+  abandon?: (error: Error) => void;
 }
 
 // Steps queued on the devices before the host waits for the oldest one: the devices never run dry, and no more than this is in flight.
@@ -97,11 +104,13 @@ export class Trainer {
   #pending: Pending[] = [];
   /** Training time and images since the last line, pauses (evaluations, checkpoints) left out. */
   #clock = { since: 0, images: 0 };
+  readonly #saver: Saver<Progress>;
   #saved = { step: 0, at: 0 };
 
   constructor(parts: TrainerParts) {
     const { recipe } = parts;
     this.#parts = parts;
+    this.#saver = new Saver(parts.snapshot);
     this.#schedule = new RateSchedule(recipe.schedule, recipe.lr, recipe.epochs);
     this.#rates = new Rates(recipe, Object.keys(parts.model.params));
     this.#progress = parts.progress ?? freshProgress(this.#schedule.state());
@@ -131,8 +140,12 @@ export class Trainer {
       }
       await this.#drain();
       if (this.#saved.step !== this.#progress.step || this.#progress.step === 0) await this.#save();
+      await this.#saver.finish();
     } finally {
       await Promise.allSettled(this.#pending.map((p) => p.result));
+      // A checkpoint of a step whose loss will not be known is given up; one on its way to the disk gets there.
+      for (const { abandon } of this.#pending) abandon?.(new Error('the run ended before'));
+      await this.#saver.finish().catch(() => {});
     }
     if (signal?.aborted && !this.#done) return 'interrupted';
     return this.#progress.ended ? 'plateau' : 'finished';
@@ -187,9 +200,21 @@ export class Trainer {
 
   /** Waits for the oldest step in flight and counts it. */
   async #settle(): Promise<void> {
-    const { step, lr, labels, result } = this.#pending.shift()!;
+    const oldest = this.#pending[0]!;
+    const { step, lr, labels, result } = oldest;
     const { loss, logits } = await result;
     if (!Number.isFinite(loss)) throw new DivergedError(`the loss is ${loss}`, step);
+    this.#pending.shift();
+    this.#count(step, lr, labels, loss, logits);
+    oldest.settled?.(this.#at(step + 1));
+  }
+
+  /** The run as it stands after so many updates. */
+  #at(step: number): Progress {
+    return { ...structuredClone(this.#progress), step };
+  }
+
+  #count(step: number, lr: number, labels: Int32Array, loss: number, logits: Float32Array): void {
     const { loader, recipe, events } = this.#parts;
     const { tally } = this.#progress;
     count(tally, logits, labels, loss);
@@ -230,11 +255,12 @@ export class Trainer {
       this.#saved.step !== step &&
       ((recipe.checkpointSteps > 0 && step % recipe.checkpointSteps === 0) ||
         (recipe.checkpointMinutes > 0 && minutes >= recipe.checkpointMinutes));
+    this.#saver.check();
     if (!evaluates && !saves) return;
-    await this.#drain();
+    if (evaluates) await this.#drain();
     const begun = performance.now();
     if (evaluates && !(await this.#evaluate(signal))) return;
-    if (evaluates || saves) await this.#save();
+    await this.#save();
     this.#clock.since += performance.now() - begun;
   }
 
@@ -277,19 +303,31 @@ export class Trainer {
       imagesPerSecond: images / ((performance.now() - begun) / 1000),
     });
     const goOn = this.#schedule.observe(top1, step / loader.steps);
+    const { best } = this.#progress;
+    const better = best === null || top1 < best.top1 || (top1 === best.top1 && loss < best.loss);
     Object.assign(this.#progress, {
       schedule: this.#schedule.state(),
       evaluatedAt: step,
       evaluation,
+      best: better ? { step, top1, loss } : best,
       ended: !goOn,
     } satisfies Partial<Progress>);
     return true;
   }
 
+  /** Begins a checkpoint of the state behind the step just queued. Its tally is that of the steps up to there, which may not be known yet. */
   async #save(): Promise<void> {
-    this.#parts.log.flush();
     const { step } = this.#progress;
-    await this.#parts.save(structuredClone(this.#progress), this.#schedule.rate(step / this.#parts.loader.steps));
+    // One is written at a time, and the one before may wait for its loss.
+    while (this.#pending.some((p) => p.settled)) await this.#settle();
+    const last = this.#pending.at(-1);
+    const progress = last
+      ? new Promise<Progress>((resolve, reject) => {
+          last.settled = resolve;
+          last.abandon = reject;
+        })
+      : Promise.resolve(this.#at(step));
+    await this.#saver.begin(progress, this.#schedule.rate(step / this.#parts.loader.steps));
     this.#saved = { step, at: performance.now() };
   }
 }

@@ -30,7 +30,7 @@ test.each(recipeNames())('recipes/%s.json is a recipe', (name) => {
 
 test('the recipes of the two presets are the defaults of these presets, the plateau rule aside', () => {
   const original = readRecipeFile('layers-145');
-  const { checkpointMinutes: _, ...whole } = resolveRecipe({ data: 'x', ...original });
+  const { checkpointMinutes: _, checkpointKeep: __, ...whole } = resolveRecipe({ data: 'x', ...original });
   expect(resolveRecipe({ data: 'x', model: 'alexnet', preset: 'layers-145' })).toMatchObject(whole);
   const text = resolveRecipe({ data: 'x', ...readRecipeFile('paper') });
   expect(text).toMatchObject({ lr: 0.01, momentum: 0.9, weightDecay: 0.0005, epochs: 90, batch: 128, biasLr: null });

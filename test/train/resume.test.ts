@@ -58,6 +58,7 @@ test('the same recipe gives the same bits twice, on one thread too, and leaves n
 
 test('a run stopped after every step, and resumed, ends with the same bits', async () => {
   const out = join(folder, 'stopped');
+  const threads = numThreads();
   let outcome = '';
   let sessions = 0;
   while (outcome !== 'finished') {
@@ -71,9 +72,12 @@ test('a run stopped after every step, and resumed, ends with the same bits', asy
       // Stops in the middle of evaluations as well.
       onEvaluation: () => stop.abort(),
     };
+    // Another number of threads each time.
+    numThreads(1 + (sessions % 3));
     ({ outcome } = await train(recipe, { out, resume: sessions++ > 0, signal: stop.signal, events }));
     expect(sessions).toBeLessThan(40);
   }
+  numThreads(threads);
   expect(sessions).toBeGreaterThan(5);
   expect(digest(out)).toBe(whole.digest);
   expect(lines(out)).toEqual(whole.lines);
@@ -101,8 +105,11 @@ test('a run killed at any moment, and resumed, ends with the same bits', async (
   expect(lines(out)).toEqual(whole.lines);
 });
 
-test('SIGTERM writes a checkpoint and ends with 128 + 15', async () => {
-  const out = join(folder, 'terminated');
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)('%s writes a checkpoint and ends with %i', async (name, expected) => {
+  const out = join(folder, name);
   const child = convtapeProcess(
     'train',
     '--out',
@@ -116,11 +123,11 @@ test('SIGTERM writes a checkpoint and ends with 128 + 15', async () => {
   let asked = false;
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     errors += text;
-    if (!asked && errors.includes('step 2/')) asked = child.kill('SIGTERM');
+    if (!asked && errors.includes('step 2/')) asked = child.kill(name);
   });
   const [status] = await once(child, 'close');
-  expect(status).toBe(143);
-  expect(errors).toMatch(/convtape: stopped by SIGTERM after step \d+; go on with --out .* --resume\n$/);
+  expect(status).toBe(expected);
+  expect(errors).toMatch(new RegExp(`convtape: stopped by ${name} after step \\d+; go on with --out .* --resume\n$`));
   const step = Number(/after step (\d+)/.exec(errors)![1]);
   const { progress } = await train({ epochs: Math.ceil((step + 1) / 7) }, { out, resume: true });
   expect(progress.step).toBeGreaterThan(step);

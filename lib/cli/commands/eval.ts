@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { evaluateRuns, type RunsEvaluation } from '../../train/evaluate_runs';
 import { type Io, Progress, percent } from '../io';
-import { deviceList, wholeNumber } from '../options';
+import { deviceList, whichCheckpoint, wholeNumber } from '../options';
 
 interface Options {
   data?: string;
@@ -11,6 +11,7 @@ interface Options {
   devices?: string;
   batch?: number;
   limit?: number;
+  checkpoint: 'last' | 'best';
   json?: boolean;
 }
 
@@ -25,6 +26,7 @@ export function evalCommand(program: Command, io: Io): void {
     .option('--with <run...>', 'average with these runs')
     .option('--devices <names>', 'one device or two (default: the run’s own)')
     .option('--batch <n>', 'images at a time (default: the run’s own)', wholeNumber)
+    .addOption(whichCheckpoint())
     .option('--limit <n>', 'only the first n images', wholeNumber)
     .option('--json', 'print one JSON object')
     .action(async (run: string, options: Options) => {

@@ -2,11 +2,12 @@ import type { Command } from 'commander';
 import { loadRun } from '../../train/load_run';
 import { type Prediction, predict } from '../../train/predict';
 import { type Io, percent, table } from '../io';
-import { deviceList, wholeNumber } from '../options';
+import { deviceList, whichCheckpoint, wholeNumber } from '../options';
 
 interface Options {
   top: number;
   devices?: string;
+  checkpoint: 'last' | 'best';
   json?: boolean;
 }
 
@@ -18,10 +19,11 @@ export function predictCommand(program: Command, io: Io): void {
     .argument('<image...>', 'image files')
     .option('--top <n>', 'how many classes', wholeNumber, 5)
     .option('--devices <names>', 'one device or two (default: the run’s own)')
+    .addOption(whichCheckpoint())
     .option('--json', 'print one JSON object')
     .action(async (path: string, images: string[], options: Options) => {
       const devices = options.devices === undefined ? undefined : deviceList(options.devices).map((d) => d.name);
-      using run = await loadRun(path, devices, (text) => io.err(`${text}\n`));
+      using run = await loadRun(path, devices, (text) => io.err(`${text}\n`), options.checkpoint);
       const predictions = await predict(run, images, options.top);
       io.out(options.json ? `${JSON.stringify({ run: path, step: run.step, predictions })}\n` : text(predictions));
     });
