@@ -103,7 +103,7 @@ void norms(Cases& cases) {
     spatialCases(cases, {1, 3, 50, 9, 0.1f, beta, 1}, str("1×3×50, 9, beta ", beta));
     spatialCases(cases, {1, 4, 5, int64_t{1} << 52, 0.1f, beta, 1}, str("1×4×5, 2^52, beta ", beta));
   }
-  spatialCases(cases, {1, 70, 75, 71, 0.01f, 0.75f, 1}, "1×70×75, 71: beyond shared memory");
+  spatialCases(cases, {1, 40, 44, 71, 0.01f, 0.75f, 1}, "1×40×44, 71: beyond shared memory");
   lrnCases(cases, {0, 4, 9, 5, 1, 1, 0.75f, 1}, "nothing");
   spatialCases(cases, {0, 4, 9, 5, 1, 0.75f, 1}, "nothing");
   lrnCases(cases, {128, 96, 3025, 5, 2, 1e-4f, 0.75f, 2}, "128×96×55×55, 5, two groups", true);

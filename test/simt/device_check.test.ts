@@ -1,0 +1,206 @@
+// Every CUDA kernel against the CPU's, on the simulator: whatever the order of threads, copies and streams, and with faults planted in the
+// kernels' own text, which must be found and named.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const root = join(__dirname, '../..');
+const build = join(root, 'build');
+
+function make(target: string): void {
+  execFileSync('cmake', ['--build', build, '--target', target, '-j2'], { stdio: 'pipe' });
+}
+
+function check(program: string, args: string[], policy = { seed: 1, copies: 'random', streams: 'random' }) {
+  const run = spawnSync(join(build, program), args, {
+    encoding: 'utf8',
+    timeout: 120_000,
+    env: {
+      ...process.env,
+      CONVTAPE_SIM: '1',
+      CONVTAPE_SIM_SEED: String(policy.seed),
+      CONVTAPE_SIM_COPIES: policy.copies,
+      CONVTAPE_SIM_STREAMS: policy.streams,
+    },
+  });
+  return { status: run.status, lines: run.stdout.trim().split('\n') };
+}
+
+const policies = ['eager', 'lazy', 'random'];
+
+describe('kernels as they are', () => {
+  beforeAll(() => make('convtape_device_check_sim'), 900_000);
+
+  test('every case gives what the CPU gives', () => {
+    const { status, lines } = check('convtape_device_check_sim', []);
+    expect(lines.filter((line) => line.startsWith('NOT OK'))).toEqual([]);
+    expect(lines.at(-1)).toMatch(/^\d{3,} right, 0 wrong$/);
+    expect(status).toBe(0);
+  }, 240_000);
+
+  test.each(policies.flatMap((copies) => policies.map((streams) => [copies, streams] as const)))(
+    'copies %s, streams %s, ten seeds: small cases of every kernel',
+    (copies, streams) => {
+      for (let seed = 1; seed <= 10; seed++) {
+        const { status, lines } = check('convtape_device_check_sim', ['--most', '400'], { seed, copies, streams });
+        expect(lines.filter((line) => line.startsWith('NOT OK'))).toEqual([]);
+        expect(status).toBe(0);
+      }
+    },
+    240_000,
+  );
+});
+
+// Kernels that compute with 64-bit indices only beyond 2^31 elements, made to do so always.
+const wide = [
+  { file: 'binary', op: 'binary' },
+  { file: 'avg_pool2d', op: 'avgPool2d' },
+];
+
+interface Fault {
+  kind: string;
+  /** The kernel's file, without its ending. */
+  file: string;
+  /** The text that is replaced, and by what. */
+  right: string;
+  wrong: string;
+  /** The operator whose cases show it. */
+  op: string;
+  /** Elements of the largest case that is needed for that. */
+  most?: number;
+  /** What the simulator says of it; the order of threads may show a fault in more than one way. */
+  found: RegExp;
+}
+
+const faults: Fault[] = [
+  {
+    kind: 'missing barrier',
+    file: 'softmax',
+    right: 'memory[threadIdx.x / 32] = value;\n  __syncthreads();',
+    wrong: 'memory[threadIdx.x / 32] = value;',
+    op: 'softmax',
+    most: 3000,
+    found: /kernel softmax long rows .*(race|reads uninitialised shared memory)/,
+  },
+  {
+    kind: 'missing barrier before memory is used again',
+    file: 'argmax',
+    right: '      __syncthreads();\n    }\n    if (lane == 0',
+    wrong: '    }\n    if (lane == 0',
+    op: 'argmax',
+    found: /kernel argmax .*race/,
+  },
+  {
+    kind: 'divergent barrier',
+    file: 'spatial_response_norm',
+    right: 'sums[r * kTile + x] = sum;\n    }\n    __syncthreads();',
+    wrong: 'sums[r * kTile + x] = sum;\n    }\n    if (x < 16) __syncthreads();',
+    op: 'spatialResponseNorm',
+    found: /kernel spatialResponseNorm .*divergent barrier/,
+  },
+  {
+    kind: 'threads that left before a shuffle',
+    file: 'top_k',
+    right: 'best = blockJoin(best, LeastKey{}, memory, kThreads);',
+    wrong: 'if (threadIdx.x >= n) return;\n      best = blockJoin(best, LeastKey{}, memory, kThreads);',
+    op: 'topK',
+    found: /kernel topK .*(has exited|divergent barrier)/,
+  },
+  {
+    kind: 'a mask without its own lane',
+    file: 'cross_entropy',
+    right: 'kAllLanes = 0xffffffffu',
+    wrong: 'kAllLanes = 0x0000ffffu',
+    op: 'crossEntropy',
+    found: /kernel crossEntropy .*does not hold its own lane/,
+  },
+  {
+    kind: 'out-of-bounds read',
+    file: 'max_pool2d',
+    right: 'lastColumn = min(p.kernelWidth(), p.width - left)',
+    wrong: 'lastColumn = p.kernelWidth()',
+    op: 'maxPool2d',
+    found: /kernel maxPool2d .*reads outside an allocation/,
+  },
+  {
+    kind: 'out-of-bounds write',
+    file: 'random',
+    right: 'if (4 * c + j < count) y',
+    wrong: 'y',
+    op: 'random',
+    found: /kernel random .*writes outside an allocation/,
+  },
+  {
+    kind: 'uninitialised shared memory',
+    file: 'strided_copy',
+    right: 'tile[x * (kTile + 1) + c]',
+    wrong: 'tile[x * (kTile + 1) + c + 1]',
+    op: 'stridedCopy',
+    found: /kernel stridedCopy tiles .*reads uninitialised shared memory/,
+  },
+  {
+    kind: 'uninitialised global memory',
+    file: 'local_response_norm',
+    right: 'shares[i] = dy[i] * power;',
+    wrong: '(void)power;',
+    op: 'localResponseNormGrad',
+    found: /kernel localResponseNormGrad .*reads uninitialised global memory/,
+  },
+  {
+    kind: 'race between blocks',
+    file: 'reduce',
+    right: 'y[piece * outputs + output] = memory[column]',
+    wrong: 'y[output] = memory[column]',
+    op: 'reduce',
+    most: 20000,
+    found: /kernel reduce (sum|max) .*(another block)/,
+  },
+];
+
+describe('kernels with a change planted in their text', () => {
+  const folder = join(build, 'sim/planted');
+
+  /** A kernel's text with the headers it shares with others in it, so that a fault can be planted there as well. */
+  function textOf(file: string): string {
+    const text = readFileSync(join(root, `native/cuda/${file}.cu`), 'utf8');
+    const shared = () => readFileSync(join(root, 'native/cuda/reduce.cuh'), 'utf8').replace('#pragma once\n', '');
+    return text.replace('#include "cuda/reduce.cuh"\n', shared);
+  }
+
+  beforeAll(() => {
+    mkdirSync(folder, { recursive: true });
+    for (const { file, right, wrong } of faults) {
+      const text = textOf(file);
+      expect(text.split(right).length).toBe(2);
+      writeFileSync(
+        join(folder, `${file}.cpp`),
+        text.replace(right, () => wrong),
+      );
+    }
+    for (const { file } of wide)
+      writeFileSync(join(folder, `${file}.cpp`), `#define CONVTAPE_NARROW_LIMIT 0\n${textOf(file)}`);
+    make('convtape_device_check_planted');
+  }, 900_000);
+
+  test.each(wide)('$file with 64-bit indices gives what the CPU gives', ({ op }) => {
+    const { status, lines } = check('convtape_device_check_planted', ['--op', op]);
+    expect(lines.filter((line) => line.startsWith('NOT OK'))).toEqual([]);
+    expect(status).toBe(0);
+  });
+
+  test.each(faults)('$kind, in $file: found and named', ({ op, found, most = 1500 }) => {
+    for (const seed of [1, 2, 3]) {
+      const { status, lines } = check('convtape_device_check_planted', ['--op', op, '--most', String(most)], {
+        seed,
+        copies: 'random',
+        streams: 'random',
+      });
+      const wrong = lines.filter((line) => line.startsWith('NOT OK') && found.test(line));
+      expect({ status, named: wrong.length > 0, lines: wrong.length > 0 ? [] : lines }).toEqual({
+        status: 1,
+        named: true,
+        lines: [],
+      });
+    }
+  });
+});
