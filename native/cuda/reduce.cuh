@@ -64,6 +64,7 @@ struct ReducePlan {
     const int64_t worth = (terms + lanes * kTermsPerLane - 1) / (lanes * kTermsPerLane), room = (kMostBlocks + blocks - 1) / blocks;
     plan.pieces = worth < room ? worth : room;
     plan.pieceLength = (terms + plan.pieces - 1) / plan.pieces;
+    plan.pieceLength = (plan.pieceLength + 3) / 4 * 4;  // whole packs
     plan.pieces = (terms + plan.pieceLength - 1) / plan.pieceLength;
     return plan;
   }
@@ -81,7 +82,7 @@ __global__ void __launch_bounds__(kThreads)
     reduceKernel(const From* __restrict__ x,  // kept and reduced strides
                  Out* __restrict__ y,         // (pieces, outputs)
                  Walk<Index, 1> kept, Walk<Index, 1> reduced, int64_t outputs, int64_t terms, int64_t pieceLength, int64_t pieces,
-                 int64_t blocks, int across, bool columns, R r) {
+                 int64_t blocks, int across, bool columns, bool fours, R r) {
   using Acc = typename R::Acc;
   CONVTAPE_SHARED(Acc, memory);  // (lanes, across)
   const int t = static_cast<int>(threadIdx.x), lanes = kThreads / across;
@@ -93,22 +94,32 @@ __global__ void __launch_bounds__(kThreads)
     if (output < outputs) {
       Index base[1] = {0};
       kept.locate(static_cast<Index>(output), base);
-      int64_t j = begin + lane;
-      for (; j + 3 * lanes < end; j += 4 * lanes) {
-        From v[4];
-        CONVTAPE_UNROLL
-        for (int k = 0; k < 4; ++k) {
-          Index at[1] = {base[0]};
-          reduced.locate(static_cast<Index>(j + k * lanes), at);
-          v[k] = x[at[0]];
-        }
-        CONVTAPE_UNROLL
-        for (int k = 0; k < 4; ++k) partial[k] = r.join(partial[k], r.element(v[k], output, j + k * lanes));
-      }
-      for (; j < end; j += lanes) {
+      const bool flat = reduced.rank == 1;
+      const Index step = reduced.stride[0][0];
+      const auto place = [&](int64_t j) {
         Index at[1] = {base[0]};
-        reduced.locate(static_cast<Index>(j), at);
-        partial[0] = r.join(partial[0], r.element(x[at[0]], output, j));
+        if (flat)
+          at[0] += static_cast<Index>(j) * step;
+        else
+          reduced.locate(static_cast<Index>(j), at);
+        return at[0];
+      };
+      if (fours) {
+        for (int64_t j = begin + 4 * lane; j < end; j += 4 * lanes) {
+          const auto v = loadPack<4>(x + base[0] + static_cast<Index>(j));
+          CONVTAPE_UNROLL
+          for (int k = 0; k < 4; ++k) partial[k] = r.join(partial[k], r.element(v.v[k], output, j + k));
+        }
+      } else {
+        int64_t j = begin + lane;
+        for (; j + 3 * lanes < end; j += 4 * lanes) {
+          From v[4];
+          CONVTAPE_UNROLL
+          for (int k = 0; k < 4; ++k) v[k] = x[place(j + k * lanes)];
+          CONVTAPE_UNROLL
+          for (int k = 0; k < 4; ++k) partial[k] = r.join(partial[k], r.element(v[k], output, j + k * lanes));
+        }
+        for (; j < end; j += lanes) partial[0] = r.join(partial[0], r.element(x[place(j)], output, j));
       }
     }
     memory[lane * across + column] = r.join(r.join(partial[0], partial[1]), r.join(partial[2], partial[3]));
@@ -125,6 +136,16 @@ __global__ void __launch_bounds__(kThreads)
     }
     __syncthreads();
   }
+}
+
+// Whether the terms of every result lie in packs of four.
+template <class T>
+bool inFours(const Axes<1>& kept, const Axes<1>& reduced, const ReducePlan& plan, const T* x) {
+  if (sizeof(T) != 4 || plan.columns || reduced.rank != 1 || reduced.innerStride(0) != 1) return false;
+  if (plan.terms % 4 || plan.pieceLength % 4 || !aligned(x, 16)) return false;
+  for (int d = 0; d < kept.rank; ++d)
+    if (kept.size[d] > 1 && kept.stride[0][d] % 4) return false;
+  return true;
 }
 
 // Joins what the pieces gave.
@@ -144,7 +165,7 @@ void reducePass(const char* name, const Axes<1>& kept, const Axes<1>& reduced, c
     const int64_t units = plan.blocks() * plan.pieces, most = int64_t{1} << 20;
     context.launch(name, reduceKernel<R, Index, From, Out, kFinish>, dim3(static_cast<unsigned>(units < most ? units : most)), kThreads,
                    kThreads * sizeof(typename R::Acc), x, y, Walk<Index, 1>(kept), Walk<Index, 1>(reduced), plan.outputs, plan.terms,
-                   plan.pieceLength, plan.pieces, plan.blocks(), plan.across, plan.columns, r);
+                   plan.pieceLength, plan.pieces, plan.blocks(), plan.across, plan.columns, inFours(kept, reduced, plan, x), r);
   });
 }
 
@@ -153,7 +174,7 @@ template <class R, class From, class Out>
 void reduceStrided(const char* name, const Axes<1>& kept, const Axes<1>& reduced, const From* x, Out* y, R r, Context& context) {
   using Acc = typename R::Acc;
   const int64_t outputs = kept.count();
-  const bool columns = kept.inner() > 1 && kept.innerStride(0) < reduced.innerStride(0);
+  const bool columns = kept.inner() > 1 && (reduced.count() == 1 || kept.innerStride(0) < reduced.innerStride(0));
   const ReducePlan plan = ReducePlan::of(outputs, reduced.count(), columns);
   if (plan.pieces == 1) return reducePass<R, From, Out, true>(name, kept, reduced, plan, x, y, r, context);
   Acc* partial = context.scratch<Acc>(static_cast<size_t>(plan.pieces * outputs));  // (pieces, outputs)

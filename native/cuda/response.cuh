@@ -5,17 +5,25 @@
 
 namespace convtape::CONVTAPE_GPU {
 
-// beta = ¾, the text's: s^−¾ = 1/√s · √(1/√s), both roots rounded correctly.
+// beta = ¾, the text's. q = s^−¼ from the card's estimates of 1/√s, then one step of Newton's method for q^−4 = s: without a division or a
+// root that is rounded correctly, which are subroutines of many registers.
 struct ThreeQuarters {
   __device__ __forceinline__ float power(float s) const {
-    const float r = 1.0f / sqrtf(s);
-    return r * sqrtf(r);
+    const float q = fourthRoot(s);
+    return q * q * q;
   }
   // Gives s^−beta, and s^−(beta+1) in *next.
   __device__ __forceinline__ float powers(float s, float* next) const {
-    const float r = 1.0f / sqrtf(s), y = r * sqrtf(r);
-    *next = y * (r * r);
+    const float q = fourthRoot(s), q2 = q * q, y = q2 * q;
+    *next = q2 * q2 * y;
     return y;
+  }
+
+ private:
+  __device__ __forceinline__ static float fourthRoot(float s) {
+    s = s > 3.4e38f ? 3.4e38f : s;  // at infinity the estimates' product would be NaN
+    const float r = rsqrtf(s), q = r * rsqrtf(r), q2 = q * q;
+    return fmaf(q, fmaf(s * q2, -0.25f * q2, 0.25f), q);
   }
 };
 
