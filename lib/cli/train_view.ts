@@ -3,7 +3,7 @@ import type { Dataset } from '../data';
 import type { MetricsLine } from '../train/metrics';
 import type { RecipeInput } from '../train/recipe';
 import { type RunFacts, type TrainResult, train } from '../train/run';
-import { duration, type Io, Progress, percent } from './io';
+import { bytes, duration, type Io, Progress, percent } from './io';
 import { interruptible } from './signals';
 
 /** Trains with progress on standard error. SIGINT and SIGTERM end the run with a checkpoint. */
@@ -60,11 +60,15 @@ class TrainView {
     }
     const speed = `${line.imagesPerSecond.toFixed(0)} images/s`;
     const left = ((totalSteps - line.step) * this.facts!.recipe.batch) / line.imagesPerSecond;
-    this.#note = `loss ${line.loss.toFixed(3)}, ${speed}, ${duration(left)} left`;
+    const load = [
+      ...(line.dataWait === undefined ? [] : [`data wait ${percent(line.dataWait, 1)}`]),
+      ...(line.memory === undefined ? [] : [bytes(line.memory)]),
+    ];
+    this.#note = [`loss ${line.loss.toFixed(3)}`, speed, ...load, `${duration(left)} left`].join(', ');
     if (this.io.terminal) return;
     this.#progress.line(
       `step ${line.step}/${totalSteps}, pass ${line.epoch.toFixed(2)}: loss ${line.loss.toFixed(4)}, ${errors(line, this.#classes)}, ` +
-        `rate ${line.lr.toPrecision(3)}, ${speed}`,
+        [`rate ${line.lr.toPrecision(3)}`, speed, ...load, `${duration(left)} left`].join(', '),
     );
   };
 

@@ -1,6 +1,7 @@
 // Errors, and the file that keeps them: metrics.jsonl, one line for each logged step and each evaluation.
 import { closeSync, fsync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
+import type { LayerNorms } from './norms';
 
 export interface MetricsLine {
   kind: 'train' | 'eval';
@@ -17,6 +18,12 @@ export interface MetricsLine {
   top5: number;
   lr: number;
   imagesPerSecond: number;
+  /** Of a training line: the part of its time in which the devices waited for a batch. */
+  dataWait?: number;
+  /** Of a training line, in bytes: what the process holds, and what GPUs have reserved for it. */
+  memory?: number;
+  /** Of a training line, with `norms` in the recipe: of its last step, by layer. */
+  norms?: Record<string, LayerNorms>;
 }
 
 /** Sums over images, from which a line's means are taken. Kept in a checkpoint, so that a resumed run writes the same line. */

@@ -31,6 +31,8 @@ export const alexnet: Omit<Recipe, 'data' | 'devices'> = {
   evalEpochs: 1,
   evalSteps: 0,
   logSteps: 10,
+  norms: false,
+  tensorboard: true,
   precision: 'f32',
 };
 

@@ -144,6 +144,10 @@ export const schema = z.strictObject({
   evalEpochs: whole(0, 1_000_000),
   evalSteps: whole(0),
   logSteps: whole(1),
+  /** Logged lines also have the norms of gradients, updates and weights, layer by layer. */
+  norms: flag,
+  /** An event file for TensorBoard beside metrics.jsonl. */
+  tensorboard: flag,
   precision: oneOf(['f32']),
 });
 

@@ -12,6 +12,7 @@ import { MetricsLog } from './metrics';
 import { amendRecipe, type Recipe, RecipeError, type RecipeInput, resolveRecipe } from './recipe';
 import { type Order, type RunCheckpoint, readRunCheckpoint, readValues, writeRunCheckpoint } from './run_checkpoint';
 import { RunError, RunFolder } from './run_folder';
+import { EventFile } from './tensorboard';
 import { DivergedError, type Outcome, type Progress, Trainer, type TrainerEvents } from './trainer';
 
 export interface TrainOptions {
@@ -88,9 +89,10 @@ export async function train(input: RecipeInput, options: TrainOptions): Promise<
   }
   folder.writeRecipe(recipe);
   const log = new MetricsLog(folder.metricsPath, checkpoint?.progress.step ?? 0);
+  const eventFile = recipe.tensorboard ? new EventFile(folder.path, checkpoint?.progress.step ?? 0) : null;
   const begun = performance.now();
   try {
-    const trainer = new Trainer({ ...run.parts, recipe, log, events });
+    const trainer = new Trainer({ ...run.parts, recipe, log, eventFile, events });
     events.onBegin?.({
       recipe,
       model: run.parts.model,
@@ -114,6 +116,7 @@ export async function train(input: RecipeInput, options: TrainOptions): Promise<
     throw error instanceof DivergedError ? diverged(error, folder, recipe, run.saved()) : error;
   } finally {
     log.close();
+    eventFile?.close();
     run.parts.optimiser.dispose();
     run.parts.model.dispose();
   }

@@ -8,11 +8,14 @@ import type { Device } from '../tensor/device';
 import { scope } from '../tensor/scope';
 import { seedOf } from './build';
 import { type Evaluation, evaluate } from './evaluate';
+import { Meter } from './meter';
 import { count, emptyTally, type MetricsLine, type MetricsLog, means, type Tally } from './metrics';
+import { type LayerNorms, layerNorms } from './norms';
 import { Rates } from './rates';
 import type { Recipe } from './recipe';
 import { Saver, type Snapshot } from './saver';
 import { RateSchedule } from './schedule';
+import type { EventFile } from './tensorboard';
 
 /** Where a run stands, beside its parameters and momentum: all that a resumed run needs to go on as if it had not stopped. */
 export interface Progress {
@@ -73,6 +76,7 @@ export interface TrainerParts {
   watchedName: 'validation' | 'test';
   watchedImages: number;
   log: MetricsLog;
+  eventFile: EventFile | null;
   /** Reads a checkpoint's values back; what it returns writes it (`lr`: the rate of the next step), or throws DivergedError, with nothing written. */
   snapshot: Snapshot<Progress>;
   progress?: Progress;
@@ -86,6 +90,9 @@ interface Pending {
   readonly lr: number;
   readonly labels: Int32Array;
   readonly result: Promise<{ loss: number; logits: Float32Array }>;
+  readonly norms: Promise<Record<string, LayerNorms>> | null;
+  /** Its work is done. */
+  done: boolean;
   /** Where a checkpoint of the state after this step waits for the step's loss. */
   settled?: (progress: Progress) => void;
   abandon?: (error: Error) => void;
@@ -102,8 +109,7 @@ export class Trainer {
   readonly #devices: readonly Device[];
   #progress: Progress;
   #pending: Pending[] = [];
-  /** Training time and images since the last line, pauses (evaluations, checkpoints) left out. */
-  #clock = { since: 0, images: 0 };
+  readonly #meter = new Meter();
   readonly #saver: Saver<Progress>;
   #saved = { step: 0, at: 0 };
 
@@ -157,12 +163,25 @@ export class Trainer {
   }
 
   async #epoch(batches: AsyncIterable<Batch>, signal?: AbortSignal): Promise<void> {
-    this.#clock = { since: performance.now(), images: 0 };
-    for await (const batch of batches) {
+    this.#meter.restart();
+    for await (const batch of this.#timed(batches)) {
       this.#queue(batch);
       if (this.#pending.length > AHEAD) await this.#settle();
       await this.#afterStep(signal);
       if (this.#progress.ended || signal?.aborted) return;
+    }
+  }
+
+  /** The batches; where the devices have run dry by the time one is there, the wait for it is counted. */
+  async *#timed(batches: AsyncIterable<Batch>): AsyncGenerator<Batch, void, void> {
+    let asked = performance.now();
+    for await (const batch of batches) {
+      const waited = performance.now() - asked;
+      // A turn of the event loop, so that a step that is done has said so.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.#pending.every((p) => p.done)) this.#meter.waited(waited);
+      yield batch;
+      asked = performance.now();
     }
   }
 
@@ -186,15 +205,23 @@ export class Trainer {
     const logits = model.forward(x, { train: true, seed: seedOf(recipe, 'dropout', step) });
     const loss = crossEntropy(logits, labels);
     const read = [loss.data(), logits.data()] as const;
-    optimiser.apply(t.gradients(loss, learned));
+    const gradients = t.gradients(loss, learned);
+    optimiser.apply(gradients);
+    const norms =
+      recipe.norms && this.#logs(step + 1) ? layerNorms(gradients, optimiser.state().momentum, model.params) : null;
+    norms?.catch(() => {}); // reported where it is awaited
     void s;
     // A failure anywhere in the step, the update included, comes out of its device's synchronize.
     const result = Promise.all([...read, ...this.#devices.map((d) => d.synchronize())]).then(([l, values]) => ({
       loss: l[0]!,
       logits: values,
     }));
-    result.catch(() => {}); // reported where it is awaited
-    this.#pending.push({ step, lr, labels: batch.labels.slice(), result });
+    const pending: Pending = { step, lr, labels: batch.labels.slice(), result, norms, done: false };
+    const finished = () => {
+      pending.done = true;
+    };
+    result.then(finished, finished); // a failure is reported where it is awaited
+    this.#pending.push(pending);
     this.#progress.step = step + 1;
   }
 
@@ -203,9 +230,10 @@ export class Trainer {
     const oldest = this.#pending[0]!;
     const { step, lr, labels, result } = oldest;
     const { loss, logits } = await result;
+    const norms = await oldest.norms;
     if (!Number.isFinite(loss)) throw new DivergedError(`the loss is ${loss}`, step);
     this.#pending.shift();
-    this.#count(step, lr, labels, loss, logits);
+    this.#count(step, lr, labels, loss, logits, norms);
     oldest.settled?.(this.#at(step + 1));
   }
 
@@ -214,15 +242,26 @@ export class Trainer {
     return { ...structuredClone(this.#progress), step };
   }
 
-  #count(step: number, lr: number, labels: Int32Array, loss: number, logits: Float32Array): void {
-    const { loader, recipe, events } = this.#parts;
+  /** Whether a line is logged after so many updates. */
+  #logs(made: number): boolean {
+    return made % this.#parts.recipe.logSteps === 0 || made === this.total;
+  }
+
+  #count(
+    step: number,
+    lr: number,
+    labels: Int32Array,
+    loss: number,
+    logits: Float32Array,
+    norms: Record<string, LayerNorms> | null,
+  ): void {
+    const { loader, events } = this.#parts;
     const { tally } = this.#progress;
     count(tally, logits, labels, loss);
-    this.#clock.images += labels.length;
+    this.#meter.images(labels.length);
     const made = step + 1;
     events?.onStep?.(made, loss);
-    if (made % recipe.logSteps !== 0 && made !== this.total) return;
-    const now = performance.now();
+    if (!this.#logs(made)) return;
     this.#progress.lastTrain = means(tally);
     this.#write({
       kind: 'train',
@@ -230,18 +269,26 @@ export class Trainer {
       epoch: made / loader.steps,
       ...this.#progress.lastTrain,
       lr,
-      imagesPerSecond: this.#clock.images / ((now - this.#clock.since) / 1000),
+      ...this.#meter.read(),
+      memory: this.#memory(),
+      ...(norms ? { norms } : {}),
     });
     this.#progress.tally = emptyTally();
-    this.#clock = { since: now, images: 0 };
+    this.#meter.restart();
   }
 
   async #drain(): Promise<void> {
     while (this.#pending.length > 0) await this.#settle();
   }
 
+  #memory(): number {
+    const gpus = this.#devices.filter((d) => d.kind === 'cuda');
+    return gpus.reduce((sum, d) => sum + d.memory().reserved, process.memoryUsage.rss());
+  }
+
   #write(line: MetricsLine): void {
     this.#parts.log.write(line);
+    this.#parts.eventFile?.write(line);
     this.#parts.events?.onLine?.(line);
   }
 
@@ -261,7 +308,7 @@ export class Trainer {
     const begun = performance.now();
     if (evaluates && !(await this.#evaluate(signal))) return;
     await this.#save();
-    this.#clock.since += performance.now() - begun;
+    this.#meter.pause(performance.now() - begun);
   }
 
   #evaluationDue(): boolean {

@@ -21,6 +21,7 @@ const recipe = {
   validation: 10,
   testLimit: 10,
   logSteps: 3,
+  norms: true,
   checkpointSteps: 4,
   evalSteps: 5,
   lr: 0.01,
@@ -32,7 +33,9 @@ const digest = (run: string) =>
     .update(readFileSync(join(run, 'checkpoint.safetensors')))
     .digest('hex');
 const lines = (run: string) =>
-  readMetrics(join(run, 'metrics.jsonl')).map(({ imagesPerSecond: _, ...line }: MetricsLine) => line);
+  readMetrics(join(run, 'metrics.jsonl')).map(
+    ({ imagesPerSecond: _, dataWait: __, memory: ___, ...line }: MetricsLine) => line,
+  );
 
 let whole: { digest: string; lines: ReturnType<typeof lines> };
 
