@@ -14,6 +14,8 @@
 // old values matter (the optimiser's weights, a copy into a part), `noOutput` for an optional one.
 //   - tolerance(t): ‖gpu − cpu‖ / ‖cpu‖ of each float output is at most t. Without it, every bit must agree, the sign of zero too: right
 //     for whatever moves data. Integers always must. NaN must be where the CPU has it.
+//   - product(t): a tolerance for what matrix products compute, wider where the precision rounds their operands.
+//     keepsRange(): left out where they are rounded, because a rounded operand would be infinite.
 //   - flops(n): shown as GFLOP/s; without it the bytes of all operands are shown as GB/s.
 //   - failsWith("text"): both sides must fail, with a message that holds the text.
 // Sizes: the simulator does about 20 million thread steps a second, so a case should stay below a few million multiplications; mark those
@@ -55,6 +57,8 @@ class Case {
   Case& noOutput();
 
   Case& tolerance(double t) { return tolerance_ = t, *this; }
+  Case& product(double t) { return tolerance_ = t, product_ = true, *this; }
+  Case& keepsRange() { return keepsRange_ = true, *this; }
   Case& flops(double n) { return flops_ = n, *this; }
   Case& failsWith(const char* text) { return failure_ = text, *this; }
   Case& large() { return large_ = true, skipped_ = skipsLarge_, *this; }
@@ -77,7 +81,7 @@ class Case {
   std::vector<std::pair<Case*, int>> sources_;  // of an input; null where it has values of its own
   double tolerance_ = 0, flops_ = 0;
   const char* failure_ = nullptr;
-  bool large_ = false, skipsLarge_ = false, skipped_ = false, computed_ = false;
+  bool large_ = false, skipsLarge_ = false, skipped_ = false, computed_ = false, product_ = false, keepsRange_ = false;
 };
 
 class Cases {
@@ -111,6 +115,7 @@ struct Options {
   uint64_t seed = 1;
   int repeat = 0;  // timed runs; 0: one with the simulator, twenty on a GPU
   int device = 0;
+  int capability = 0;  // the kernels chosen as for a card of this compute capability (75, 80, …); 0: the device's own
 };
 
 int deviceCount();  // GPUs, or simulated devices

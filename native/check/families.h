@@ -6,5 +6,7 @@
   X(update)                         \
   X(elementwise)                    \
   X(rows)                           \
-  X(windows)
+  X(windows)                        \
+  X(conv2d)                         \
+  X(matmul)
 // clang-format on

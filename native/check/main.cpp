@@ -17,6 +17,7 @@ constexpr char kHelp[] =
     "  --seed N       of the operands (default 1)\n"
     "  --repeat N     timed runs a case, the fastest counts (default 20 on a GPU, none with the simulator)\n"
     "  --device N     which GPU (default 0)\n"
+    "  --capability N  kernels as for a card of capability N / 10, where that is less than the device's (75: no tensor cores)\n"
     "  --list         the cases, without running them\n";
 
 int wrongUsage(const char* what, const char* argument) {
@@ -38,7 +39,8 @@ int main(int count, char** arguments) {
       (option == "--list" ? options.list : options.failures) = true;
       continue;
     }
-    if (option != "--op" && option != "--seed" && option != "--repeat" && option != "--device" && option != "--most")
+    if (option != "--op" && option != "--seed" && option != "--repeat" && option != "--device" && option != "--most" &&
+        option != "--capability")
       return wrongUsage("unknown option", arguments[i]);
     if (++i == count) return wrongUsage("a value is missing after", option.c_str());
     if (option == "--op") {
@@ -53,7 +55,7 @@ int main(int count, char** arguments) {
     else if (option == "--most")
       options.most = static_cast<int64_t>(number);
     else
-      (option == "--repeat" ? options.repeat : options.device) = static_cast<int>(number);
+      (option == "--repeat" ? options.repeat : option == "--device" ? options.device : options.capability) = static_cast<int>(number);
   }
   setenv("CONVTAPE_SIM", "1", 0);  // the simulator's program needs a device; the other does not look
   try {

@@ -1,0 +1,26 @@
+#include "cuda/gemm.cuh"
+
+namespace convtape::CONVTAPE_GPU {
+
+void run(const Matmul::Params& p, const Operands& o, Context& context) {
+  const float *a = o.in[0].f32(), *b = o.in[1].f32();
+  Target y = matrixTarget(o.out[0].f32(), p.m, p.n);
+  y.bias = o.in[2] ? o.in[2].f32() : nullptr;
+  y.relu = p.relu;
+  const int64_t sizeA = p.m * p.k, sizeB = p.k * p.n;
+  if (p.transposeA && p.transposeB) {  // aᵀ·bᵀ = (b·a)ᵀ
+    y.biasOfRows = true;
+    y.rowStride = 1;
+    y.columnStride = p.n;
+    y.pixels = y.width = Quotient(p.m);
+    product(context, "matmul", matrix<true>(b, p.n, p.k, sizeB), matrix<false>(a, p.m, p.k, sizeA), y, p.batch, p.n, p.m, p.k);
+  } else if (p.transposeA) {
+    product(context, "matmul", matrix<false>(a, p.m, p.k, sizeA), matrix<false>(b, p.n, p.k, sizeB), y, p.batch, p.m, p.n, p.k);
+  } else if (p.transposeB) {
+    product(context, "matmul", matrix<true>(a, p.m, p.k, sizeA), matrix<true>(b, p.n, p.k, sizeB), y, p.batch, p.m, p.n, p.k);
+  } else {
+    product(context, "matmul", matrix<true>(a, p.m, p.k, sizeA), matrix<false>(b, p.n, p.k, sizeB), y, p.batch, p.m, p.n, p.k);
+  }
+}
+
+}  // namespace convtape::CONVTAPE_GPU
