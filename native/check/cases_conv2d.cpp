@@ -9,7 +9,7 @@ namespace {
 
 double sums(int64_t depth) { return 1e-7 * (2 + std::sqrt(static_cast<double>(depth)) / 4); }
 
-constexpr double kLarge = 1e8;  // FLOP that the simulator should not be asked for
+constexpr double kLarge = 1e7;  // FLOP that the simulator should not be asked for
 
 // The convolution and both of its gradients.
 void convolution(Cases& cases, const ConvSizes& s, bool bias, bool relu) {

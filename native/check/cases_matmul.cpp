@@ -15,7 +15,7 @@ void product(Cases& cases, Matmul::Params p, bool bias = true) {
   const std::string shapes = str(p.batch, " × ", p.m, "×", p.k, " · ", p.k, "×", p.n, p.transposeA ? " ᵀ·" : "", p.transposeB ? " ·ᵀ" : "",
                                  bias ? " + bias" : "", p.relu ? ", ReLU" : "");
   Case& c = cases.add<Matmul>(p, shapes);
-  if (flops > 1e8) c.large();  // for the simulator
+  if (flops > 1e7) c.large();  // for the simulator
   c.normal(p.batch * p.m * p.k).normal(p.batch * p.k * p.n);
   if (bias)
     c.normal(p.n);
