@@ -31,8 +31,8 @@ export class Machine {
         threads,
         Math.max(this.#fma.get(threads) ?? 0, addon.machineRate('fma', threads, quick ? 0.02 : 0.05)),
       );
-    const bytes = quick ? 64 << 20 : 256 << 20;
-    const passes = quick ? 4 : 10;
+    const bytes = quick ? 32 << 20 : 256 << 20;
+    const passes = quick ? 3 : 10;
     this.#read = Math.max(this.#read, addon.machineRate('read', threads, bytes, passes));
     this.#copy = Math.max(this.#copy, addon.machineRate('copy', threads, bytes, passes));
   }

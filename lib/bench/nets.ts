@@ -72,6 +72,12 @@ export class NetBench implements Disposable {
     return undefined;
   }
 
+  /** Other images and labels, of the same number. */
+  feed(images: Float32Array, labels: Int32Array): void {
+    this.#x.copyFrom(images);
+    this.#labels.copyFrom(labels);
+  }
+
   infer(): readonly Disposable[] {
     return [this.net.forward(this.#x)];
   }

@@ -1,8 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { operatorNames } from '../../lib/bench/ops';
 import { parseResult } from '../../lib/bench/schema';
 import { numThreads } from '../../lib/tensor/device';
 import { convtape, temporaryFolder } from '../support/cli';
+import { build, root } from '../support/package';
 
 const folder = temporaryFolder();
 const tiny = ['--model', 'alexnet-small', '--batch', '2', '--quick', '--reps', '2'];
@@ -68,7 +70,7 @@ test('wrong usage is one line and exit status 2, a wrong file status 1', async (
     [['step', '--batch', '0'], 2, /It must be a whole number from 1/],
     [['step', '--devices', 'cpu:0,cpu:1,cpu:0'], 2, /--devices: one device or two, got 3/],
     [['step', '--devices', 'cpu:9'], 2, /--devices: there is no 'cpu:9'/],
-    [['layers', '--devices', 'cpu:0,cpu:1'], 2, /layers are measured on one device/],
+    [['layers', '--devices', 'cpu:0,cpu:1'], 2, /layers is measured on one device/],
     [
       ['layers', '--layer', 'conv9', '--quick', '--model', 'alexnet-small'],
       1,
@@ -85,3 +87,55 @@ test('wrong usage is one line and exit status 2, a wrong file status 1', async (
     expect([args.join(' '), outcome.status]).toEqual([args.join(' '), status]);
   }
 });
+
+async function ids(...args: string[]): Promise<string[]> {
+  const { out, err, status } = await convtape('bench', ...args, '--quick', '--reps', '1', '--json');
+  if (status !== 0) throw new Error(err);
+  return parseResult(JSON.parse(out), args[0]!).rows.map((r) => r.id);
+}
+
+test('ops: those asked for, checked, at every size of a quick sweep', async () => {
+  expect(await ids('ops', '--op', 'sgd', 'dropout', 'maxPool2dGrad', 'crossEntropyGrad')).toEqual([
+    'ops/dropout/4096',
+    'ops/dropout/262144',
+    'ops/sgd/4096',
+    'ops/sgd/262144',
+    'ops/maxPool2dGrad/1x96x55x55',
+    'ops/crossEntropyGrad/128x1000',
+  ]);
+  expect(operatorNames).toEqual(expect.arrayContaining(['relu', 'localResponseNorm', 'avgPool2d', 'softmax', 'sum']));
+  const wrong = await convtape('bench', 'ops', '--op', 'relus', '--quick');
+  expect(wrong.status).toBe(1);
+  expect(wrong.err).toContain("there is no benchmark of 'relus'; there are relu, ");
+});
+
+test('data: loaders of bytes and of JPEG files, and a net that learns from one', async () => {
+  expect(await ids('data', '--batch', '16')).toEqual([
+    'data/loader/fashion-mnist/16',
+    'data/epoch/alexnet-small/columns/16',
+    'data/jpeg/4',
+  ]);
+});
+
+test('growth: batches, then threads', async () => {
+  expect(await ids('growth', '--model', 'alexnet-small', '--batch', '2', '--threads', '2')).toEqual([
+    'growth/batch/alexnet-small/grouped/1',
+    'growth/batch/alexnet-small/grouped/2',
+    'growth/threads/alexnet-small/grouped/2/1',
+    'growth/threads/alexnet-small/grouped/2/2',
+  ]);
+});
+
+test('startup: the package loaded every way, and single calls', async () => {
+  if (!existsSync(join(root, 'dist/cli/commands/bench.js'))) build();
+  expect(await ids('startup')).toEqual([
+    'startup/node alone',
+    'startup/require',
+    'startup/import',
+    'startup/command line',
+    'startup/call/operator',
+    'startup/call/gradient',
+    'startup/call/tensor',
+    'startup/call/operator and reading back',
+  ]);
+}, 120_000);

@@ -2,10 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { Bench } from '../../bench/bench';
 import { type Comparison, compare } from '../../bench/compare';
+import { dataSuite } from '../../bench/data';
 import { digits, machineLine, noisy, rowCells, rowHead, seconds, withoutEmpty } from '../../bench/format';
+import { growthSentences, growthSuite } from '../../bench/growth';
 import { layersSuite } from '../../bench/layers';
 import { type NetName, netNames } from '../../bench/nets';
+import { opsSuite } from '../../bench/ops';
 import { type BenchResult, parseResult } from '../../bench/schema';
+import { startupSuite } from '../../bench/startup';
 import { stepSuite } from '../../bench/step';
 import { type Device, device, devices, numThreads } from '../../tensor/device';
 import { atomicWrite } from '../../util/atomic_write';
@@ -51,6 +55,68 @@ export function benchCommand(program: Command, io: Io): void {
     .action(async (options: NetOptions & { layer?: string[] }) => {
       await runSuite(io, 'layers', options, (b) => layers(b, options));
     });
+
+  onDevice(
+    bench,
+    'ops',
+    'operators that move memory rather than compute, over sweeps of sizes, beside the memory’s rate',
+  )
+    .option('--op <name...>', 'only these')
+    .action(async (options: DeviceOptions & { op?: string[] }) => {
+      await runSuite(io, 'ops', options, (b) =>
+        opsSuite(b, { device: oneDevice(options, 'ops'), ...(options.op && { only: options.op }) }),
+      );
+    });
+
+  suite(bench, 'data', 'the data pipeline: images a second from a loader, and learned from by the small net')
+    .option('--data <set>', 'this data set (default: the bundled Fashion-MNIST sample, and JPEG files made for it)')
+    .option('--batch <n>', 'images (default: 128)', wholeNumber)
+    .option('--devices <names>', 'where the small net learns (default: both columns)')
+    .action(async (options: Common & { data?: string; batch?: number; devices?: string }) => {
+      await runSuite(io, 'data', options, (b) =>
+        dataSuite(b, {
+          batch: options.batch ?? 128,
+          placement: placements(options.devices).at(-1)!,
+          ...(options.data && { data: options.data }),
+        }),
+      );
+    });
+
+  onDevice(bench, 'startup', 'loading the package, and what one call costs').action(async (options: DeviceOptions) => {
+    await runSuite(io, 'startup', options, (b) => startupSuite(b, oneDevice(options, 'startup')));
+  });
+
+  netSuite(bench, 'growth', 'a training step at batches from 1 to 512, and with 1 thread to all').action(
+    async (options: NetOptions) => {
+      await runSuite(io, 'growth', options, (b) => growth(io, b, options));
+    },
+  );
+}
+
+interface DeviceOptions extends Common {
+  devices?: string;
+}
+
+function onDevice(bench: Command, name: string, description: string): Command {
+  return suite(bench, name, description).option('--devices <name>', 'where (default: cpu:0)');
+}
+
+function oneDevice(options: { devices?: string }, what: string): Device {
+  const on = options.devices ? deviceList(options.devices) : [device('cpu:0')];
+  if (on.length > 1) throw new UsageError(`--devices: ${what} is measured on one device`);
+  return on[0]!;
+}
+
+async function growth(io: Io, bench: Bench, options: NetOptions): Promise<void> {
+  const most = options.batch ?? (options.quick ? 8 : 512);
+  const doublings = (upTo: number) => Array.from({ length: Math.floor(Math.log2(upTo)) + 1 }, (_, i) => 2 ** i);
+  await growthSuite(bench, {
+    model: options.model,
+    batches: doublings(most),
+    threads: doublings(numThreads()),
+    placement: placements(options.devices)[0]!,
+    log: (line) => io.err(`${line}\n`),
+  });
 }
 
 function suite(bench: Command, name: string, description: string): Command {
@@ -109,12 +175,10 @@ async function steps(bench: Bench, options: NetOptions): Promise<void> {
 }
 
 async function layers(bench: Bench, options: NetOptions & { layer?: string[] }): Promise<void> {
-  const on = options.devices ? deviceList(options.devices) : [device('cpu:0')];
-  if (on.length > 1) throw new UsageError('--devices: layers are measured on one device');
   await layersSuite(bench, {
     model: options.model,
     batch: options.batch ?? (options.quick ? 8 : 128),
-    device: on[0]!,
+    device: oneDevice(options, 'layers'),
     ...(options.layer && { only: options.layer }),
   });
 }
@@ -187,6 +251,7 @@ function resultText(result: BenchResult): string {
   return [
     `\n${machineLine(result.machine)}\n\n`,
     table(head, rows),
+    ...growthSentences(result).map((line) => `${line}\n`),
     result.machine.load > 1
       ? `\nthe machine was busy (load ${digits(result.machine.load)}) when this began: its figures are lower bounds\n`
       : '',
