@@ -4,13 +4,13 @@ export { type GradcheckOptions, type GradcheckResult, gradcheck } from './autogr
 export { noGrad, type Tape, tape } from './autograd/tape';
 export * as data from './data';
 export * as models from './models';
-export type { DType } from './native/addon';
+export type { DType, Precision } from './native/addon';
 export * as nn from './nn';
 export * as ops from './ops';
 export * as optim from './optim';
 export type { Pair, Shape, ShapeError } from './shape/shape';
 export { arange, full, ones, randn, tensor, uniform, zeros } from './tensor/create';
-export { Device, device, devices, numThreads } from './tensor/device';
+export { Device, device, devices, numThreads, precision } from './tensor/device';
 export { manualSeed } from './tensor/random';
 export { type Scope, scope } from './tensor/scope';
 export { Tensor } from './tensor/tensor';

@@ -6,6 +6,7 @@ import { evalCommand } from './commands/eval';
 import { gradcheckCommand } from './commands/gradcheck';
 import { predictCommand } from './commands/predict';
 import { quickstartCommand } from './commands/quickstart';
+import { selftestCommand } from './commands/selftest';
 import { trainCommand } from './commands/train';
 import { exitStatus, oneLine } from './errors';
 import { type Io, processIo } from './io';
@@ -31,6 +32,7 @@ function build(io: Io): Command {
     evalCommand,
     predictCommand,
     gradcheckCommand,
+    selftestCommand,
     benchCommand,
   ])
     add(program, io);

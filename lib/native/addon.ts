@@ -63,11 +63,31 @@ interface Addon {
   /** `native/cpu/rates.h`: float32 operations, or bytes, a second. */
   machineRate(what: 'fma', threads: number, seconds: number): number;
   machineRate(what: 'read' | 'copy', threads: number, bytes: number, passes: number): number;
+  precision(name?: string): Precision;
+}
+
+/**
+ * What arithmetic a GPU's convolutions and matrix products use: `f32` is float32's accuracy; `tf32` and `bf16` round their operands (to 10
+ * and 7 bits behind the point) and keep float32 sums.
+ */
+export type Precision = 'f32' | 'tf32' | 'bf16';
+
+/** The build that holds the simulated GPUs (docs/simulator.md); undefined where CONVTAPE_SIM asks for none. */
+function simulator(): string | undefined {
+  const wanted = process.env['CONVTAPE_SIM'] ?? '';
+  if (wanted === '' || wanted === '0') return undefined;
+  if (!/^\d+$/.test(wanted) || Number(wanted) > 16)
+    throw new RangeError(`CONVTAPE_SIM must be the number of simulated GPUs, 0 to 16, got '${wanted}'`);
+  const path = join(packageRoot(), 'build-sim', 'Release', 'convtape.node');
+  if (existsSync(path)) return path;
+  throw new Error(
+    `convtape: CONVTAPE_SIM=${wanted} asks for simulated GPUs, which are built apart: run \`npm run build:sim\` in a clone of the repository (${path} is not there)`,
+  );
 }
 
 function load(): Addon {
   // CONVTAPE_ADDON names another build of the addon: one with sanitizers, say.
-  const path = process.env['CONVTAPE_ADDON'];
+  const path = process.env['CONVTAPE_ADDON'] || simulator();
   try {
     if (path) return require(path) as Addon;
     return (require('bindings') as (options: object) => Addon)({ bindings: 'convtape', module_root: packageRoot() });

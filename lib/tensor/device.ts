@@ -1,4 +1,4 @@
-import { addon, type MemoryStats } from '../native/addon';
+import { addon, type MemoryStats, type Precision } from '../native/addon';
 
 export type DeviceKind = 'cpu' | 'cuda' | 'sim';
 
@@ -76,4 +76,15 @@ export const defaultDevice: Device = all[0]!;
 /** Reads, or sets, the number of CPU worker threads that kernels share. Results do not depend on it. */
 export function numThreads(n?: number): number {
   return addon.numThreads(n);
+}
+
+/**
+ * Reads, or sets, the arithmetic of convolutions and matrix products on GPUs that calls from now on use: `f32` (at first, or what
+ * CONVTAPE_PRECISION names), `tf32` or `bf16`. CPUs always compute in float32.
+ * @throws RangeError for another name.
+ */
+export function precision(name?: Precision): Precision {
+  if (name !== undefined && typeof name !== 'string')
+    throw new TypeError(`precision: name must be a string, got ${typeof name}`);
+  return addon.precision(name);
 }

@@ -61,7 +61,7 @@ class CheckContext : public gpu::Context {
     capability = properties.major * 10 + properties.minor;
     if (options.capability) capability = options.capability < capability ? options.capability : capability;
     sharedLimit = properties.sharedMemPerBlockOptin;
-    precision = gpu::precisionFromEnvironment();
+    precision = currentPrecision();
     name = properties.name;
   }
 

@@ -81,39 +81,17 @@ Arena::~Arena() {
   if (large_.base) munmap(large_.base, large_.capacity);
 }
 
-void Arena::insertFree(Heap& heap, size_t offset, size_t size) {
-  auto next = heap.freeByOffset.lower_bound(offset);
-  if (next != heap.freeByOffset.begin()) {
-    auto before = std::prev(next);
-    if (before->first + before->second == offset) {
-      offset = before->first;
-      size += before->second;
-      eraseFree(heap, before);
-    }
-  }
-  if (next != heap.freeByOffset.end() && offset + size == next->first) {
-    size += next->second;
-    eraseFree(heap, next);
-  }
-  heap.freeByOffset.emplace(offset, size);
-  heap.freeBySize.emplace(size, offset);
-}
-
-void Arena::eraseFree(Heap& heap, std::map<size_t, size_t>::iterator it) {
-  heap.freeBySize.erase({it->second, it->first});
-  heap.freeByOffset.erase(it);
-}
-
 bool Arena::grow(Heap& heap, size_t size) {
   // A free block that ends at the top is extended rather than left behind.
   size_t start = heap.top;
-  auto last = heap.freeByOffset.empty() ? heap.freeByOffset.end() : std::prev(heap.freeByOffset.end());
-  if (last != heap.freeByOffset.end() && last->first + last->second == heap.top) start = last->first;
+  const auto& pieces = heap.free.pieces();
+  if (!pieces.empty())
+    if (const auto last = std::prev(pieces.end()); last->first + last->second == heap.top) start = last->first;
   const size_t step = roundUp(start + size, kHugePage) - heap.top;
   if (step > heap.capacity - heap.top) return false;
   if (!room(step)) return false;
   markFree(heap.base + heap.top, step);
-  insertFree(heap, heap.top, step);
+  heap.free.insert(heap.top, step);
   heap.top += step;
   stats_.reserved += step;
   return true;
@@ -132,11 +110,8 @@ bool Arena::canReserve(size_t bytes) const {
 }
 
 void* Arena::take(Heap& heap, size_t size, size_t bytes) {
-  auto fit = heap.freeBySize.lower_bound({size, 0});
-  if (fit == heap.freeBySize.end()) return nullptr;
-  const size_t offset = fit->second, whole = fit->first;
-  eraseFree(heap, heap.freeByOffset.find(offset));
-  if (whole > size) insertFree(heap, offset + size, whole - size);
+  size_t offset;
+  if (!heap.free.take(size, &offset)) return nullptr;
   heap.used.emplace(offset, size);
   stats_.allocated += size;
   stats_.peak = std::max(stats_.peak, stats_.allocated);
@@ -178,27 +153,27 @@ void Arena::reclaim(void* data) noexcept {
   const size_t offset = it->first, size = it->second;
   heap.used.erase(it);
   markFree(heap.base + offset, size);
-  insertFree(heap, offset, size);
+  heap.free.insert(offset, size);
 }
 
 // Only the free block at the top can shorten `reserved`; pages of the others go back as well, and count as reserved until reused.
 size_t Arena::trimHeap(Heap& heap) {
   size_t given = 0;
-  for (auto& [offset, size] : heap.freeByOffset) {
+  for (const auto& [offset, size] : heap.free.pieces()) {
     const size_t from = roundUp(offset, kHugePage), to = (offset + size) / kHugePage * kHugePage;
     if (to > from) {
       madvise(heap.base + from, to - from, MADV_DONTNEED);
       given += to - from;
     }
   }
-  if (!heap.freeByOffset.empty()) {
-    auto last = std::prev(heap.freeByOffset.end());
+  if (!heap.free.pieces().empty()) {
+    const auto last = std::prev(heap.free.pieces().end());
     const size_t offset = last->first, size = last->second, cut = roundUp(offset, kHugePage);
     if (offset + size == heap.top && cut < heap.top) {
-      eraseFree(heap, last);
+      heap.free.erase(last);
       stats_.reserved -= heap.top - cut;
       heap.top = cut;
-      if (cut > offset) insertFree(heap, offset, cut - offset);
+      if (cut > offset) heap.free.insert(offset, cut - offset);
     }
   }
   return given;

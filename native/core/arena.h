@@ -3,13 +3,12 @@
 #pragma once
 
 #include <cstddef>
-#include <map>
 #include <mutex>
-#include <set>
 #include <string>
 #include <unordered_map>
 
 #include "core/device.h"
+#include "core/free_list.h"
 
 namespace convtape {
 
@@ -41,17 +40,14 @@ class Arena {
   struct Heap {
     char* base = nullptr;
     size_t capacity = 0;
-    size_t top = 0;                                  // bytes handed out from the range so far
-    std::map<size_t, size_t> freeByOffset;           // offset -> size
-    std::set<std::pair<size_t, size_t>> freeBySize;  // (size, offset)
-    std::unordered_map<size_t, size_t> used;         // offset -> size
+    size_t top = 0;  // bytes handed out from the range so far
+    FreeList free;
+    std::unordered_map<size_t, size_t> used;  // offset -> size
   };
   void* take(Heap& heap, size_t size, size_t bytes);
   Heap& heapOf(const char* p) { return p >= small_.base && p < small_.base + small_.capacity ? small_ : large_; }
   bool grow(Heap& heap, size_t size);
   bool room(size_t bytes) const;
-  void insertFree(Heap& heap, size_t offset, size_t size);
-  void eraseFree(Heap& heap, std::map<size_t, size_t>::iterator it);
   size_t trimHeap(Heap& heap);
 
   const std::string owner_;

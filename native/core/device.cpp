@@ -7,6 +7,17 @@
 
 namespace convtape {
 
+#ifdef CONVTAPE_CUDA
+namespace cuda {
+std::vector<std::unique_ptr<Device>> createDevices();
+}
+#endif
+#ifdef CONVTAPE_SIM
+namespace sim {
+std::vector<std::unique_ptr<Device>> createDevices();
+}
+#endif
+
 const char* nameOf(DeviceKind kind) { return kind == DeviceKind::Cpu ? "cpu" : kind == DeviceKind::Cuda ? "cuda" : "sim"; }
 
 std::string Device::name() const { return str(nameOf(kind), ":", index); }
@@ -17,7 +28,16 @@ DeviceRegistry& DeviceRegistry::instance() {
 }
 
 DeviceRegistry::DeviceRegistry() {
-  for (auto& device : cpu::createDevices()) devices_.push_back(std::move(device));
+  const auto add = [this](std::vector<std::unique_ptr<Device>> made) {
+    for (auto& device : made) devices_.push_back(std::move(device));
+  };
+  add(cpu::createDevices());
+#ifdef CONVTAPE_CUDA
+  add(cuda::createDevices());
+#endif
+#ifdef CONVTAPE_SIM
+  add(sim::createDevices());
+#endif
 }
 
 Device& DeviceRegistry::at(int position) const {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/operand.h"
+#include "core/precision.h"
 #include "core/storage.h"
 
 namespace convtape {
@@ -37,6 +38,7 @@ class ReadSink {
   virtual ~ReadSink() = default;
   virtual void* begin() = 0;  // the memory to write; null where nobody wants the values any more, or they are in error
   virtual void end(std::shared_ptr<const Error> error) = 0;
+  virtual bool tells() const { return true; }  // whether JavaScript is given the error
 };
 
 // Failures of a device's kernels that JavaScript has not been told of.
@@ -61,6 +63,7 @@ struct Launch {
   std::shared_ptr<Status> inStatus[Operands::kMax];
   std::shared_ptr<Status> outStatus[Operands::kMax];
   bool inPlace = false;  // outputs hold values that must survive a failure (the optimiser's update)
+  Precision precision = currentPrecision();
   bool partial = false;  // writes a part of its output: success does not undo another part's failure
 };
 

@@ -4,10 +4,10 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <thread>
 
 #include "core/error.h"
-#include "core/registry.h"
+#include "core/host_read.h"
+#include "core/launch.h"
 #include "cpu/isa.h"
 
 namespace convtape::cpu {
@@ -77,95 +77,46 @@ const KernelTable& kernels() {
 
 CpuDevice::CpuDevice(int index, size_t memoryLimit)
     : Device(DeviceKind::Cpu, index), arena_(name(), memoryLimit), staging_(name(), memoryLimit), context_(*this) {
-  // Lives as long as the process: the device is never destroyed.
-  std::thread([this] { loop(); }).detach();
+  queue_.start();
 }
 
 std::string CpuDevice::describe() const {
   return str(processorName(), ", ", kernels().isa, ", ", Pool::instance().numThreads(), " threads");
 }
 
-void CpuDevice::submit(std::function<void()> work) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  queue_.push_back(std::move(work));
-  if (idle_) {
-    idle_ = false;
-    ready_.notify_one();
-  }
-}
-
-void CpuDevice::loop() {
-  for (;;) {
-    std::function<void()> work;
-    {
-      std::unique_lock<std::mutex> lock(mutex_);
-      if (queue_.empty()) {
-        idle_ = true;
-        ready_.wait(lock, [this] { return !queue_.empty(); });
-      }
-      work = std::move(queue_.front());
-      queue_.pop_front();
-    }
-    work();
-  }
-}
-
 void CpuDevice::launch(Launch&& work) {
-  submit([this, work = std::make_shared<Launch>(std::move(work))] { runLaunch(*work); });
-}
-
-void CpuDevice::runLaunch(Launch& work) {
-  Pool::Busy busy;
-  std::shared_ptr<const Error> error;
-  for (int i = 0; i < work.operands.inputs && !error; ++i)
-    if (work.inStatus[i]) error = work.inStatus[i]->error();
-  if (!error) {
-    try {
-      kernels().kernels[work.op](work.params, work.operands, context_);
-    } catch (const Error& e) {
-      const std::string where = str(" (on ", name(), ")");
-      error = std::make_shared<Error>(e.op.empty() ? Error(e.kind, opInfo(work.op).name, e.what()) : e, where);
-      failures_.add(error);
-    } catch (const std::exception& e) {
-      error = std::make_shared<Error>(ErrorKind::Device, opInfo(work.op).name, str(e.what(), " (on ", name(), ")"));
-      failures_.add(error);
-    }
-  }
-  if (work.inPlace) return;  // values that were there before stay valid: the failed update did not happen
-  for (int i = 0; i < work.operands.outputs; ++i)
-    if (work.outStatus[i] && (error || !work.partial)) work.outStatus[i]->set(error);
+  submit([this, work = std::make_shared<Launch>(std::move(work))] {
+    Pool::Busy busy;
+    perform(*work, *this, failures_, [&] { kernels().kernels[work->op](work->params, work->operands, context_); });
+  });
 }
 
 void CpuDevice::write(const std::shared_ptr<Storage>& to, const void* from) {
   awaitReaders(*to);
-  bool direct;
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    direct = idle_;
-  }
-  if (direct) {  // nothing queued can still be using the block
+  if (queue_.idle()) {  // nothing queued can still be using the block
     std::memcpy(to->data, from, to->bytes());
     to->status->set(nullptr);
     return;
   }
   const size_t bytes = to->bytes();
-  void* staging = staging_.tryAllocate(bytes);
-  if (!staging) {
-    releaseCached();
-    staging = staging_.allocate(bytes);
-  }
-  std::memcpy(staging, from, bytes);
-  std::shared_ptr<void> held(staging, [this](void* p) { staging_.release(p); });
+  std::shared_ptr<void> held(staging(bytes), [this](void* p) { staging_.release(p); });
+  std::memcpy(held.get(), from, bytes);
   submit([to = to->data, status = to->status, held, bytes] {
     std::memcpy(to, held.get(), bytes);
     status->set(nullptr);
   });
 }
 
+void* CpuDevice::staging(size_t bytes) {
+  if (void* p = staging_.tryAllocate(bytes)) return p;
+  releaseCached();
+  return staging_.allocate(bytes);
+}
+
 void CpuDevice::read(const std::shared_ptr<Storage>& from, std::shared_ptr<ReadSink> to) {
   submit([from, to = std::move(to)] {
     auto error = from->status->error();
-    if (error) error->told = true;
+    if (error && to->tells()) error->told = true;
     void* memory = error ? nullptr : to->begin();
     if (memory) std::memcpy(memory, from->data, from->bytes());
     to->end(std::move(error));
@@ -186,6 +137,16 @@ void CpuDevice::copyFrom(const std::shared_ptr<Storage>& to, const std::shared_p
   const size_t bytes = to->bytes();
   const bool foreign = &from->device != this;
   awaitReaders(*to);
+  if (from->device.kind != DeviceKind::Cpu) {  // memory that only its device can read
+    auto values = std::make_shared<HostRead>(std::shared_ptr<void>(staging(bytes), [this](void* p) { staging_.release(p); }));
+    from->device.read(from, values);
+    submit([values, to = to->data, status = to->status, bytes] {
+      auto error = values->wait();
+      if (!error) std::memcpy(to, values->data(), bytes);
+      status->set(std::move(error));
+    });
+    return;
+  }
   if (foreign) waitFor(from->device.record());
   submit([from, to = to->data, status = to->status, bytes] {
     auto error = from->status->error();

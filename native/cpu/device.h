@@ -1,15 +1,13 @@
 // The CPU as devices: each has a thread that runs its queue in order, exactly as a GPU's stream does.
 #pragma once
 
-#include <condition_variable>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "core/arena.h"
 #include "core/device.h"
+#include "core/work_queue.h"
 #include "cpu/context.h"
 #include "cpu/kernels.h"
 
@@ -43,19 +41,15 @@ class CpuDevice : public Device {
   const char* peerAccess(const Device& other) const override;
 
  private:
-  void submit(std::function<void()> work);
-  void loop();
-  void runLaunch(Launch& work);
+  void submit(std::function<void()> work) { queue_.submit(std::move(work)); }
+  void* staging(size_t bytes);
 
   Arena arena_;
   // Host values on their way to a busy device. Not from arena_: what is free there in the order of calls may still be in use by queued
   // work, and staging is written at once.
   Arena staging_;
   Context context_;
-  std::mutex mutex_;
-  std::condition_variable ready_;
-  std::deque<std::function<void()>> queue_;
-  bool idle_ = true;  // nothing queued and nothing running
+  WorkQueue queue_;
   FailureLog failures_;
 };
 

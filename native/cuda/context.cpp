@@ -1,7 +1,4 @@
-// What stands around a kernel's launch: the runtime's status made an error, kernels' reports, the precision setting.
-#include <cstdlib>
-#include <string>
-
+// What stands around a kernel's launch: the runtime's status made an error, kernels' reports.
 #include "core/error.h"
 #include "cuda/kernels.h"
 
@@ -25,15 +22,5 @@ void throwReport(const char* op, const void* params, Report report, Describe des
   describe(params, static_cast<long long>(report >> 32), static_cast<int>(report & 0xffffffffu), text, sizeof text);
   fail(ErrorKind::Range, op, text);
 }
-
-Precision precisionOf(const char* name) {
-  const std::string text = name ? name : "";
-  if (text.empty() || text == "float32") return Precision::Float32;
-  if (text == "tf32") return Precision::Tf32;
-  if (text == "bf16") return Precision::Bf16;
-  fail(ErrorKind::Range, "precision", "must be float32, tf32 or bf16, got '", text, "'");
-}
-
-Precision precisionFromEnvironment() { return precisionOf(std::getenv("CONVTAPE_PRECISION")); }
 
 }  // namespace convtape::CONVTAPE_GPU

@@ -17,6 +17,7 @@
 
 #include "core/operand.h"
 #include "core/ops/all.h"
+#include "core/precision.h"
 #include "cuda/launch.cuh"
 
 #ifndef CONVTAPE_GPU
@@ -24,10 +25,6 @@
 #endif
 
 namespace convtape::CONVTAPE_GPU {
-
-// What arithmetic convolutions and matrix products may use: float32's accuracy (plain float32, or three tf32 products for one), or
-// operands rounded to tf32 or bf16 with float32 sums.
-enum class Precision { Float32, Tf32, Bf16 };
 
 // What a kernel found wrong in its operands' values: kNoReport where it found nothing, else the lowest place << 32 | the value there, so
 // that the same one is named on every run. See report.cuh.
@@ -71,9 +68,7 @@ class Context {
   ~Context() = default;
   virtual void* scratchBytes(size_t bytes) = 0;
   virtual Report* reportTo(const void* params, size_t bytes, Describe describe) = 0;
-
- private:
-  void launched(const char* name);  // throws where the launch failed (context.cpp)
+  virtual void launched(const char* name);  // throws where the launch failed (context.cpp)
 };
 
 #define CONVTAPE_DECLARE(Op) void run(const Op::Params& p, const Operands& o, Context& context);
@@ -96,8 +91,5 @@ const KernelTable& kernels();
 // Throws where a call of the runtime's failed: the operator or what was tried, and CUDA's own text.
 void check(cudaError_t status, const char* op, const char* call);
 void throwReport(const char* op, const void* params, Report report, Describe describe);  // nothing where there is no report
-
-Precision precisionOf(const char* name);  // "float32", "tf32", "bf16"; refuses others
-Precision precisionFromEnvironment();     // CONVTAPE_PRECISION; float32 where it is not set
 
 }  // namespace convtape::CONVTAPE_GPU

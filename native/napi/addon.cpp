@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "core/device.h"
+#include "core/precision.h"
 #include "cpu/device.h"
 #include "cpu/isa.h"
 #include "cpu/pool.h"
@@ -119,6 +120,17 @@ Napi::Value machineRate(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value precision(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (info[0].IsString()) {
+      const std::string name = info[0].As<Napi::String>().Utf8Value();
+      if (name.empty()) fail(ErrorKind::Range, "precision", "must be f32, tf32 or bf16, got ''");
+      setPrecision(precisionOf(name.c_str()));
+    }
+    return Napi::String::New(info.Env(), nameOf(currentPrecision()));
+  });
+}
+
 // How this file was made, for `convtape devices` and for bug reports.
 Napi::Object build(Napi::Env env) {
   Napi::Object row = Napi::Object::New(env);
@@ -144,6 +156,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   return guarded(env, [&] {
     env.SetInstanceData(new EnvData(env));
     DeviceRegistry::instance();
+    currentPrecision();  // a CONVTAPE_PRECISION that is none is refused here
     StorageHandle::define(env, exports);
     exports.Set("operators", operatorNames(env));
     exports.Set("build", build(env));
@@ -154,6 +167,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     exports.Set("releaseCached", Napi::Function::New(env, releaseCached, "releaseCached"));
     exports.Set("synchronize", Napi::Function::New(env, synchronize, "synchronize"));
     exports.Set("peerAccess", Napi::Function::New(env, peerAccess, "peerAccess"));
+    exports.Set("precision", Napi::Function::New(env, precision, "precision"));
     exports.Set("numThreads", Napi::Function::New(env, numThreads, "numThreads"));
     exports.Set("machineRate", Napi::Function::New(env, machineRate, "machineRate"));
     return exports;

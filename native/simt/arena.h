@@ -9,7 +9,7 @@ namespace simt {
 struct DeviceArena {
   char* base = nullptr;
   size_t capacity = 0;
-  size_t top = 0;                  // bytes handed out by cudaMalloc so far
+  size_t top = 0;                  // bytes that cudaMalloc has handed out from the front
   uint8_t* usable = nullptr;       // a bit a byte: inside a live allocation
   uint8_t* written = nullptr;      // a bit a byte: holds a value somebody wrote
   struct Access* words = nullptr;  // shadow of 4-byte accesses

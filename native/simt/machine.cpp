@@ -199,9 +199,9 @@ std::string Machine::takeFault(int device) {
   return fault;
 }
 
-bool Machine::faulted(int device) {
+std::string Machine::faultOf(int device) {
   std::lock_guard<std::mutex> lock(mutex_);
-  return !faults_[device].empty();
+  return faults_[device];
 }
 
 }  // namespace simt

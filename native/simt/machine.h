@@ -60,7 +60,8 @@ class Machine {
   void waitForDevice(int device);
   bool reached(const std::shared_ptr<Mark>& mark);
   std::string takeFault(int device);
-  bool faulted(int device);
+  std::string faultOf(int device);
+  bool faulted(int device) { return !faultOf(device).empty(); }
 
  private:
   Machine();

@@ -6,10 +6,12 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <vector>
 
+#include "core/free_list.h"
 #include "simt/machine.h"
 #include "simt/runtime_api.h"
 #include "simt/shadow.h"
@@ -20,6 +22,11 @@ namespace {
 thread_local int selected = 0;
 thread_local cudaError_t lastError = cudaSuccess;
 std::mutex arenaMutex;
+struct Heap {
+  convtape::FreeList free;
+  std::map<size_t, size_t> used;  // offset -> size
+  size_t bytes = 0;
+} heaps[kMaxDevices];
 bool peerEnabled[kMaxDevices][kMaxDevices] = {};
 
 cudaError_t give(cudaError_t error) {
@@ -62,6 +69,7 @@ void start() {
     runtimeOptions().streams = policy("CONVTAPE_SIM_STREAMS", StreamPolicy::Random, StreamPolicy::Eager, StreamPolicy::Lazy);
     runtimeOptions().peerAccess = std::string(setting("CONVTAPE_SIM_PEER")) != "refused";
     runtimeOptions().peerCorrupts = std::string(setting("CONVTAPE_SIM_PEER")) == "lying";
+    runtimeOptions().failAllocation = std::atol(setting("CONVTAPE_SIM_FAIL_ALLOCATION"));
     if (const long mb = std::atol(setting("CONVTAPE_SIM_MEMORY_MB"))) runtimeOptions().memoryBytes = static_cast<size_t>(mb) << 20;
     struct sigaction action = {};
     action.sa_sigaction = onSegmentationFault;
@@ -79,7 +87,8 @@ void copy(Stream* stream, void* to, const void* from, size_t bytes, const char* 
   task.name = name;
   task.run = [=] {
     shadowBeginTask(name);
-    if (fromDevice >= 0) shadowCopyRead(fromDevice, from, bytes);
+    // What a failed device did not write is its failure, not the copy's.
+    if (fromDevice >= 0 && !Machine::instance().faulted(fromDevice)) shadowCopyRead(fromDevice, from, bytes);
     if (toDevice >= 0) shadowCopyWrite(toDevice, to, bytes);
     if (corrupt)
       std::memset(to, 0, bytes);
@@ -143,6 +152,7 @@ void annotate(Stream* stream, void* p, size_t bytes, bool allocated) {
 void annotateAllocated(Stream* stream, void* p, size_t bytes) { annotate(stream, p, bytes, true); }
 void annotateReleased(Stream* stream, void* p, size_t bytes) { annotate(stream, p, bytes, false); }
 
+std::string faultOf(int device) { return Machine::instance().faultOf(device); }
 std::string takeFault(int device) { return Machine::instance().takeFault(device); }
 
 }  // namespace simt
@@ -210,20 +220,27 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   std::lock_guard<std::mutex> lock(simt::arenaMutex);
   *total = simt::runtimeOptions().memoryBytes;
-  *free = *total - std::min(*total, simt::arena(simt::selected).top);
+  *free = *total - std::min(*total, simt::heaps[simt::selected].bytes);
   return cudaSuccess;
 }
 
-// Handed out from the arena's top; given back only where it is the last piece. The project's allocator takes large pieces, seldom.
 cudaError_t cudaMalloc(void** p, size_t bytes) {
   std::lock_guard<std::mutex> lock(simt::arenaMutex);
   auto& o = simt::runtimeOptions();
   if (o.failAllocation > 0 && --o.failAllocation == 0) return give(cudaErrorMemoryAllocation);
   auto& a = simt::arena(simt::selected);
+  auto& heap = simt::heaps[simt::selected];
   const size_t size = (bytes + 255) & ~size_t{255};
-  if (size < bytes || a.top + size > std::min(o.memoryBytes, a.capacity)) return give(cudaErrorMemoryAllocation);
-  *p = a.base + a.top;
-  a.top += size;
+  if (size < bytes || heap.bytes + size > o.memoryBytes) return give(cudaErrorMemoryAllocation);
+  size_t offset;
+  if (!heap.free.take(size, &offset)) {
+    if (a.top + size > a.capacity) return give(cudaErrorMemoryAllocation);
+    offset = a.top;
+    a.top += size;
+  }
+  heap.used.emplace(offset, size);
+  heap.bytes += size;
+  *p = a.base + offset;
   return cudaSuccess;
 }
 cudaError_t cudaFree(void* p) {
@@ -231,6 +248,13 @@ cudaError_t cudaFree(void* p) {
   const int device = simt::deviceOf(p);
   if (device < 0) return give(cudaErrorInvalidValue);
   Machine::instance().waitForDevice(device);
+  std::lock_guard<std::mutex> lock(simt::arenaMutex);
+  auto& heap = simt::heaps[device];
+  const auto used = heap.used.find(static_cast<size_t>(static_cast<char*>(p) - simt::arena(device).base));
+  if (used == heap.used.end()) return give(cudaErrorInvalidValue);
+  heap.free.insert(used->first, used->second);
+  heap.bytes -= used->second;
+  heap.used.erase(used);
   return cudaSuccess;
 }
 cudaError_t cudaMallocHost(void** p, size_t bytes) {
@@ -304,8 +328,9 @@ cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) {
   return cudaSuccess;
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t e) {
-  if (e->last) Machine::instance().waitForMark(e->last);
-  return cudaSuccess;
+  if (!e->last) return cudaSuccess;
+  Machine::instance().waitForMark(e->last);
+  return Machine::instance().faulted(e->last->stream->device) ? give(cudaErrorLaunchFailure) : cudaSuccess;
 }
 cudaError_t cudaEventQuery(cudaEvent_t e) { return !e->last || Machine::instance().reached(e->last) ? cudaSuccess : cudaErrorNotReady; }
 cudaError_t cudaLaunchHostFunc(cudaStream_t s, cudaHostFn_t function, void* data) {

@@ -18,7 +18,8 @@ enum class StreamPolicy {
 };
 
 // CONVTAPE_SIM (devices), CONVTAPE_SIM_SEED, CONVTAPE_SIM_COPIES and CONVTAPE_SIM_STREAMS (eager, lazy, random),
-// CONVTAPE_SIM_PEER (direct, refused, lying), CONVTAPE_SIM_CHECK (1, 0), CONVTAPE_SIM_MEMORY_MB (a device's memory).
+// CONVTAPE_SIM_PEER (direct, refused, lying), CONVTAPE_SIM_CHECK (1, 0), CONVTAPE_SIM_MEMORY_MB (a device's memory),
+// CONVTAPE_SIM_FAIL_ALLOCATION (the n-th cudaMalloc fails).
 struct RuntimeOptions {
   StreamPolicy streams = StreamPolicy::Random;
   bool peerAccess = true;     // cudaDeviceCanAccessPeer's answer
@@ -40,8 +41,9 @@ void launchKernel(const char* name, Stream* stream, Dim3 grid, Dim3 block, size_
 void annotateAllocated(Stream* stream, void* p, size_t bytes);
 void annotateReleased(Stream* stream, void* p, size_t bytes);
 
-// The first rule broken on a device since it was last asked; empty where none was. Until then its later kernels do not run.
+// The first rule broken on a device since it was last taken; empty where none was. Until then its later kernels do not run.
 std::string takeFault(int device);
+std::string faultOf(int device);  // without taking it
 
 }  // namespace simt
 
@@ -62,7 +64,7 @@ enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 using cudaStream_t = simt::Stream*;
 using cudaEvent_t = simt::Event*;
 using cudaHostFn_t = void (*)(void*);
-constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2;
+constexpr unsigned cudaStreamNonBlocking = 1, cudaEventBlockingSync = 1, cudaEventDisableTiming = 2;
 
 struct cudaDeviceProp {
   char name[256];

@@ -1,0 +1,78 @@
+import type { Command } from 'commander';
+import { type OperatorName, operatorNames } from '../../ops/registry';
+import { type CrossingReport, selftestCrossing } from '../../selftest/crossing';
+import { type SelftestReport, selftest } from '../../selftest/selftest';
+import { devices } from '../../tensor/device';
+import { type Io, table } from '../io';
+import { deviceList, wholeNumber } from '../options';
+
+interface Options {
+  device?: string;
+  repeats: number;
+  batch: number;
+  json?: boolean;
+}
+
+export function selftestCommand(program: Command, io: Io): void {
+  program
+    .command('selftest')
+    .description("every operator's values and gradients on a device against cpu:0; with two, a net trained on both")
+    .option(
+      '--device <names>',
+      'the device, or two of a kind, separated by a comma (default: the first that is no cpu)',
+    )
+    .option('--repeats <n>', 'timed calls of each sample, the fastest counts', wholeNumber, 20)
+    .option('--batch <n>', 'images a step of the net that two devices train', wholeNumber, 16)
+    .option('--json', 'print one JSON object')
+    .action(async (options: Options) => {
+      const chosen = options.device
+        ? deviceList(options.device)
+        : [devices().find((d) => d.kind !== 'cpu') ?? devices()[1]!];
+      const reports: SelftestReport[] = [];
+      for (const device of chosen)
+        await selftest(device, operatorNames as OperatorName[], options.repeats, (report) => {
+          reports.push(report);
+          if (!report.passed) io.err(`${report.operator} (${report.case}) on ${report.device.name}: ${why(report)}\n`);
+        });
+      const crossing = chosen.length > 1 ? await selftestCrossing(chosen[0]!, chosen[1]!, options.batch) : null;
+      const failed = reports.filter((r) => !r.passed).length + (crossing?.passed === false ? 1 : 0);
+      const total = reports.length + (crossing ? 1 : 0);
+      io.out(
+        options.json
+          ? `${JSON.stringify({
+              devices: chosen.map((d) => ({ name: d.name, description: d.description })),
+              calls: reports.map((r) => ({ ...r, device: r.device.name })),
+              crossing: crossing && { ...crossing, devices: crossing.devices.map((d) => d.name) },
+              passed: total - failed,
+              failed,
+            })}\n`
+          : `${chosen.map((d) => `${d.name}: ${d.description}\n`).join('')}\n${rows(reports)}${crossing ? across(crossing) : ''}\n${total - failed} passed, ${failed} failed\n`,
+      );
+      if (failed > 0) throw new Error(`${failed} of ${total} checks failed`);
+    });
+}
+
+const why = (r: SelftestReport) => r.failure ?? `relative error ${r.error.toExponential(2)}`;
+
+function rows(reports: readonly SelftestReport[]): string {
+  return table(
+    ['operator', 'case', 'device', 'shapes', 'worst error', 'ms', 'rate', ''],
+    reports.map((r) => [
+      r.operator,
+      r.case,
+      r.device.name,
+      r.shapes,
+      r.error.toExponential(1),
+      r.milliseconds.toFixed(3),
+      `${r.rate.toPrecision(3)} ${r.unit}`,
+      r.passed ? 'ok' : 'FAILED',
+    ]),
+  );
+}
+
+function across({ devices: [a, b], access, error, sameBits, passed }: CrossingReport): string {
+  return (
+    `\n${a.name} to ${b.name} ${access[0]}, back ${access[1]}; two columns: losses within ${error.toExponential(1)} of the CPU's, ` +
+    `${sameBits ? 'the bits' : 'NOT the bits'} of both columns on ${a.name}: ${passed ? 'ok' : 'FAILED'}\n`
+  );
+}

@@ -1,0 +1,56 @@
+#include "cuda/event.h"
+
+namespace convtape::CONVTAPE_GPU {
+
+cudaEvent_t EventPool::take() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!free_.empty()) {
+      cudaEvent_t event = free_.back();
+      free_.pop_back();
+      return event;
+    }
+  }
+  cudaEvent_t event = nullptr;
+  // Blocking: a thread that waits for the GPU leaves its core to others.
+  return cudaEventCreateWithFlags(&event, cudaEventDisableTiming | cudaEventBlockingSync) == cudaSuccess ? event : nullptr;
+}
+
+void EventPool::give(cudaEvent_t event) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  free_.push_back(event);
+}
+
+GpuEvent::~GpuEvent() {
+  if (event_) pool_.give(event_);
+}
+
+void GpuEvent::record(cudaStream_t stream) {
+  cudaEvent_t event = stream ? pool_.take() : nullptr;
+  if (event && cudaEventRecord(event, stream) != cudaSuccess) {
+    pool_.give(event);
+    event = nullptr;
+  }
+  std::lock_guard<std::mutex> lock(mutex_);
+  event_ = event;
+  set_ = true;
+  ready_.notify_all();
+}
+
+cudaEvent_t GpuEvent::recorded() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  ready_.wait(lock, [this] { return set_; });
+  return event_;
+}
+
+cudaError_t GpuEvent::synchronize() {
+  cudaEvent_t event = recorded();
+  return event ? cudaEventSynchronize(event) : cudaSuccess;
+}
+
+bool GpuEvent::done() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return set_ && (!event_ || cudaEventQuery(event_) != cudaErrorNotReady);
+}
+
+}  // namespace convtape::CONVTAPE_GPU

@@ -1,0 +1,52 @@
+// Prints the losses of a few training steps of a small AlexNet in two columns, and a digest of every bit of its parameters, as JSON. A
+// process of its own: the simulator reads its settings when it starts.
+// Arguments: the two devices, the number of steps.
+import { createHash } from 'node:crypto';
+import { device, ops, optim, type Tensor, tape, tensor, uniform } from '../../lib';
+import { ColumnNet } from '../../lib/models/column_net';
+import { alexnetSmallSpec, type NetSpec } from '../../lib/models/spec';
+
+const BATCH = 2;
+
+/** All layers of the network of the text, with a sixteenth of the small net's maps. */
+function scaledDown(): NetSpec {
+  const small = alexnetSmallSpec({
+    classes: 4,
+    preset: 'paper',
+    conv6: false,
+    norm: true,
+    pooling: 'overlapping',
+    channels: 1,
+    size: 28,
+  });
+  return {
+    ...small,
+    convs: small.convs.map((c) => ({ ...c, filters: c.filters / 8, weightStd: c.weightStd * 2 })),
+    hidden: small.hidden.map((h) => ({ ...h, units: 16, weightStd: h.weightStd * 2 })),
+  };
+}
+
+async function main([first, second, steps]: string[]): Promise<void> {
+  using net = new ColumnNet('tiny', scaledDown(), [device(first!), device(second!)], 3);
+  const sgd = optim.sgd(net.params, { lr: 0.02, momentum: 0.9, weightDecay: 0.0005 });
+  const losses: number[] = [];
+  for (let step = 0; step < Number(steps); step++) {
+    using x = uniform([BATCH, 1, 28, 28], { low: -1, high: 1, seed: 100 + step, device: first! }) as Tensor;
+    using y = tensor([step % 4, (step * 7 + 1) % 4], { dtype: 'i32', device: first! });
+    using t = tape();
+    using logits = net.forward(x as never, { train: true, seed: step });
+    using loss = ops.crossEntropy(logits, y);
+    const gradients = t.gradients(loss, net.params) as Record<string, Tensor>;
+    sgd.apply(gradients);
+    for (const g of Object.values(gradients)) g.dispose();
+    losses.push(await loss.item());
+  }
+  const hash = createHash('sha1');
+  for (const p of Object.values(net.params as Record<string, Tensor>)) {
+    const data = await p.data();
+    hash.update(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+  }
+  process.stdout.write(`${JSON.stringify({ losses, bits: hash.digest('hex') })}\n`);
+}
+
+void main(process.argv.slice(2));
