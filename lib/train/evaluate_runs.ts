@@ -1,5 +1,6 @@
 import { openDataset } from '../data';
 import { type Dataset, limitSplit, type Split } from '../data/dataset';
+import { Confusion } from './confusion';
 import { type Candidate, type EvaluateOptions, type Evaluation, evaluate } from './evaluate';
 import { imageSizes, testLoader } from './input';
 import { type LoadedRun, loadRun } from './load_run';
@@ -29,6 +30,7 @@ export interface RunsEvaluation extends Evaluation {
   readonly tenCrop: boolean;
   readonly runs: readonly { path: string; step: number }[];
   readonly classes: readonly string[];
+  readonly confusion: Confusion;
 }
 
 /** Errors of one run, or of several whose softmax outputs are averaged. */
@@ -64,9 +66,24 @@ export async function evaluateRuns(
       });
     }
     options.onBegin?.(images);
-    const result = await evaluate(candidates, options);
     const { classes } = first.facts;
-    return { ...result, data, split: name, tenCrop, runs: runs.map(({ path, step }) => ({ path, step })), classes };
+    const confusion = new Confusion(classes);
+    const result = await evaluate(candidates, {
+      ...options,
+      onBatch: (done, batch, probabilities) => {
+        confusion.add(probabilities, batch.labels);
+        options.onBatch?.(done, batch, probabilities);
+      },
+    });
+    return {
+      ...result,
+      confusion,
+      data,
+      split: name,
+      tenCrop,
+      runs: runs.map(({ path, step }) => ({ path, step })),
+      classes,
+    };
   } finally {
     for (const run of runs) run[Symbol.dispose]();
   }

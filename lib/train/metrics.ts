@@ -52,7 +52,7 @@ export function count(tally: Tally, scores: ArrayLike<number>, labels: Int32Arra
 }
 
 /** How many classes stand ahead of `label` in the row of `scores` that begins at `start`. */
-function rankOf(scores: ArrayLike<number>, start: number, classes: number, label: number): number {
+export function rankOf(scores: ArrayLike<number>, start: number, classes: number, label: number): number {
   const own = scores[start + label]!;
   if (Number.isNaN(own)) return classes;
   let ahead = 0;
