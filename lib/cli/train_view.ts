@@ -1,34 +1,48 @@
 // Training as a person sees it: a bar or lines while it runs, a report at the end.
+
+import { join } from 'node:path';
 import type { Dataset } from '../data';
-import type { MetricsLine } from '../train/metrics';
+import { type MetricsLine, readMetrics } from '../train/metrics';
 import type { RecipeInput } from '../train/recipe';
 import { type RunFacts, type TrainResult, train } from '../train/run';
 import { bytes, duration, type Io, Progress, percent } from './io';
 import { interruptible } from './signals';
+import { Watch } from './watch';
 
 /** Trains with progress on standard error. SIGINT and SIGTERM end the run with a checkpoint. */
 export async function trainWithProgress(
   io: Io,
   recipe: RecipeInput,
-  { out, resume, dataset }: { out: string; resume?: boolean; dataset?: Dataset },
+  { out, resume, dataset, watch }: { out: string; resume?: boolean; dataset?: Dataset; watch?: number },
 ) {
-  const view = new TrainView(io);
+  const page = watch === undefined ? null : await Watch.start(watch);
+  if (page) io.err(`curves: ${page.url}\n`);
+  const view = new TrainView(io, page, out);
+  let how = 'failed';
   try {
     const { result, received } = await interruptible(io, 'stopping after this step, with a checkpoint', (signal) =>
       train(recipe, { out, resume, dataset, signal, events: view }),
     );
+    how = outcomes[result.outcome];
     return { result, received, facts: view.facts! };
   } finally {
     view.end();
+    await page?.close(how);
   }
 }
+
+const outcomes = { finished: 'finished', plateau: 'ended by the plateau rule', interrupted: 'stopped' } as const;
 
 class TrainView {
   facts: RunFacts | null = null;
   #progress: Progress;
   #note = '';
 
-  constructor(private readonly io: Io) {
+  constructor(
+    private readonly io: Io,
+    private readonly page: Watch | null,
+    private readonly out: string,
+  ) {
     this.#progress = new Progress(io);
   }
 
@@ -44,12 +58,24 @@ class TrainView {
       `${dataset.name}: ${images.train.toLocaleString('en')} training images in ${dataset.classes.length} classes, ` +
         `${images.watched.toLocaleString('en')} ${images.watchedName} images`,
     );
-    this.#training(facts.step);
+    const { step, stepsPerEpoch, totalSteps } = facts;
+    this.page?.begin(
+      {
+        ...{ run: this.out, model: recipe.model, devices: recipe.devices, data: dataset.name, batch: recipe.batch },
+        ...{ step, stepsPerEpoch, totalSteps },
+      },
+      readMetrics(join(this.out, 'metrics.jsonl')),
+    );
+    this.#training(step);
   };
 
-  onStep = (step: number) => this.#progress.update(step, this.#note);
+  onStep = (step: number) => {
+    this.#progress.update(step, this.#note);
+    this.page?.step(step);
+  };
 
   onLine = (line: MetricsLine) => {
+    this.page?.line(line);
     const { totalSteps } = this.facts!;
     if (line.kind === 'eval') {
       this.#progress.line(
@@ -121,7 +147,7 @@ export function report(result: TrainResult, facts: RunFacts) {
 export function sentence(result: TrainResult, classes: number): string {
   const { progress, outcome } = result;
   const passes = (progress.step / result.stepsPerEpoch).toFixed(progress.step % result.stepsPerEpoch === 0 ? 0 : 2);
-  const why = { finished: 'finished', plateau: 'ended by the plateau rule', interrupted: 'stopped' }[outcome];
+  const why = outcomes[outcome];
   const errorsText = progress.evaluation ? `; ${result.watchedName} ${errors(progress.evaluation, classes)}` : '';
   return `${result.folder.path}: ${why} after ${passes} passes (${progress.step} steps), ${duration(result.seconds)}${errorsText}\n`;
 }

@@ -31,9 +31,13 @@ export async function confusionPicture(table: ConfusionTable): Promise<Buffer> {
       row.reduce((a, b) => a + b, 0),
     );
     row.forEach((count, c) => {
-      const rgb = colour(count / images);
+      const [red, green, blue] = colour(count / images);
       for (let y = r * cell; y < (r + 1) * cell; y++)
-        for (let x = c * cell; x < (c + 1) * cell; x++) pixels.set(rgb, (y * side + x) * 3);
+        for (let at = (y * side + c * cell) * 3; at < (y * side + (c + 1) * cell) * 3; at += 3) {
+          pixels[at] = red;
+          pixels[at + 1] = green;
+          pixels[at + 2] = blue;
+        }
       if (cell < 32 || count === 0) return;
       const fill = count / images > 0.3 ? '#fff' : '#000';
       const at = [margin + (c + 0.5) * cell, margin + (r + 0.5) * cell + 4] as const;

@@ -20,6 +20,7 @@ export interface TrainOptions {
   freeze?: string[];
   seed?: string;
   resume?: boolean;
+  watch?: string | true;
   set?: string[];
   json?: boolean;
 }
@@ -49,12 +50,16 @@ export function trainCommand(program: Command, io: Io): void {
       '--set <key=value...>',
       'any other key of the recipe, by dotted path: --set trainLimit=1000 schedule.patience=5',
     )
+    .option('--watch [port]', 'a page on this machine with curves that grow (default: any free port)')
     .option('--json', 'print one JSON object')
     .action(async (options: TrainOptions) => {
       const recipe = recipeOf(options);
       if (!options.resume && recipe.data === undefined)
         throw new UsageError('train needs --data: fashion-mnist[:DIR], cifar10:DIR or folder:DIR');
-      const { result, facts, received } = await trainWithProgress(io, recipe, options);
+      const { result, facts, received } = await trainWithProgress(io, recipe, {
+        ...options,
+        watch: watchPort(options.watch),
+      });
       const classes = facts.dataset.classes.length;
       io.out(options.json ? `${JSON.stringify(report(result, facts))}\n` : sentence(result, classes));
       if (result.outcome === 'interrupted')
@@ -63,6 +68,13 @@ export function trainCommand(program: Command, io: Io): void {
           received!,
         );
     });
+}
+
+function watchPort(option: string | true | undefined): number | undefined {
+  if (option === undefined || option === true) return option && 0;
+  if (!/^\d{1,5}$/.test(option) || Number(option) > 65_535)
+    throw new UsageError(`--watch: expected a port from 0 to 65535, got '${option}'`);
+  return Number(option);
 }
 
 /** What the command line says of the recipe. */
