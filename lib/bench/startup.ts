@@ -54,15 +54,15 @@ async function callCases(bench: Bench, device: Device): Promise<void> {
   const gradient = () => noGrad(() => t.gradients(y, { x }, { seed, keep: true }).x as Tensor<any>);
   const call = () => noGrad(() => relu(x)) as Tensor<any>;
   const cases: [string, () => Tensor<any>[] | Promise<undefined>, () => Promise<number>, number][] = [
-    ['operator', () => [call()], () => valueOf(call()), 2],
-    ['gradient', () => [gradient()], () => valueOf(gradient()), 3],
+    ['operator', () => [call()], () => readBack(call()), 2],
+    ['gradient', () => [gradient()], () => readBack(gradient()), 3],
     [
       'tensor',
       () => [tensor([5], { device }) as Tensor<any>],
-      () => valueOf(tensor([5], { device }) as Tensor<any>),
+      () => readBack(tensor([5], { device }) as Tensor<any>),
       5,
     ],
-    ['operator and reading back', () => valueOf(call()).then(() => undefined), () => valueOf(call()), 2],
+    ['operator and reading back', () => readBack(call()).then(() => undefined), () => readBack(call()), 2],
   ];
   for (const [name, run, value, expected] of cases)
     await bench.time({
@@ -73,7 +73,7 @@ async function callCases(bench: Bench, device: Device): Promise<void> {
     });
 }
 
-async function valueOf(t: Tensor<any>): Promise<number> {
+async function readBack(t: Tensor<any>): Promise<number> {
   const value = (await t.data())[0]!;
   t.dispose();
   return value;
