@@ -1,5 +1,6 @@
 // Arithmetic on literal numbers, in the type system: schoolbook methods on decimal digits, with the tables one learns by heart.
 // Digit by digit a convolution's output size costs some hundred instantiations; counting in tuple lengths costs thousands.
+// A union of numbers counts as not known: unions times unions grow beyond what a compiler does in a minute.
 // Inside this file numbers are strings of digits, mostly written last digit first ("reversed"), so that a carry travels with the
 // recursion. `number` stands for "not known at compile time" and spreads: whatever is computed from it is `number`.
 
@@ -185,48 +186,58 @@ type DivideLong<
     : never
   : [Quotient, Remainder];
 
+/** Whether T is a union of several types. */
+export type IsUnion<T, Whole = T> = T extends unknown ? ([Whole] extends [T] ? false : true) : never;
+
+/** Whether a number is known to be one or the other, or not known at all. */
+type Open<A extends number, B extends number> = number extends A | B
+  ? true
+  : true extends IsUnion<A> | IsUnion<B>
+    ? true
+    : false;
+
 /** A + B. */
-export type Add<A extends number, B extends number> = number extends A | B
-  ? number
-  : A extends 0
-    ? B
-    : B extends 0
-      ? A
-      : FromReversed<AddReversed<Reversed<A>, Reversed<B>>>;
+export type Add<A extends number, B extends number> =
+  Open<A, B> extends true
+    ? number
+    : A extends 0
+      ? B
+      : B extends 0
+        ? A
+        : FromReversed<AddReversed<Reversed<A>, Reversed<B>>>;
 
 /** A − B; 'negative' where B is larger. */
-export type Subtract<A extends number, B extends number> = number extends A | B
-  ? number
-  : B extends 0
-    ? A
-    : Difference<SubtractReversed<Reversed<A>, Reversed<B>>>;
+export type Subtract<A extends number, B extends number> =
+  Open<A, B> extends true ? number : B extends 0 ? A : Difference<SubtractReversed<Reversed<A>, Reversed<B>>>;
 type Difference<R extends string> = [R] extends [never] ? number : R extends 'negative' ? R : FromReversed<R>;
 
 /** A · B. */
-export type Multiply<A extends number, B extends number> = number extends A | B
-  ? number
-  : A extends 1
-    ? B
-    : B extends 1
-      ? A
-      : FromReversed<MultiplyReversed<Reversed<A>, Reversed<B>>>;
+export type Multiply<A extends number, B extends number> =
+  Open<A, B> extends true
+    ? number
+    : A extends 1
+      ? B
+      : B extends 1
+        ? A
+        : FromReversed<MultiplyReversed<Reversed<A>, Reversed<B>>>;
 
 /** [⌊A / B⌋, whether B divides A]; [number, true] where either is not known, or is no natural number. */
-type Division<A extends number, B extends number> = number extends A | B
-  ? [number, true]
-  : B extends 1
-    ? [A, true]
-    : B extends 0
-      ? [number, true]
-      : `${A}` extends `${infer _ extends bigint}`
-        ? `${B}` extends `${Digit}` | `${Digit}${Digit}`
-          ? DivideShort<`${A}`, Count<`${B}`>> extends [infer Q extends string, infer R]
-            ? [ToNumber<Q>, R extends [] ? true : false]
-            : never
-          : DivideLong<`${A}`, Reversed<B>> extends [infer Q extends string, infer R extends string]
-            ? [ToNumber<Q>, Trim<R> extends '0' ? true : false]
-            : never
-        : [number, true];
+type Division<A extends number, B extends number> =
+  Open<A, B> extends true
+    ? [number, true]
+    : B extends 1
+      ? [A, true]
+      : B extends 0
+        ? [number, true]
+        : `${A}` extends `${infer _ extends bigint}`
+          ? `${B}` extends `${Digit}` | `${Digit}${Digit}`
+            ? DivideShort<`${A}`, Count<`${B}`>> extends [infer Q extends string, infer R]
+              ? [ToNumber<Q>, R extends [] ? true : false]
+              : never
+            : DivideLong<`${A}`, Reversed<B>> extends [infer Q extends string, infer R extends string]
+              ? [ToNumber<Q>, Trim<R> extends '0' ? true : false]
+              : never
+          : [number, true];
 export type Divide<A extends number, B extends number> = Division<A, B>[0];
 /** Whether B divides A; true where either is not known. */
 export type Divides<B extends number, A extends number> = Division<A, B>[1];

@@ -1,5 +1,6 @@
 // Operators of two tensors, by NumPy's broadcasting: shapes are aligned at the last axis, and sizes must be equal or 1.
 import type { Tensor } from '../tensor/tensor';
+import type { IsUnion } from './digits';
 import type { AsShape, Equal, Ranked, Shape, ShapeError, Show } from './shape';
 
 /** A float tensor, or a number: a scalar on the other operand's device. */
@@ -8,7 +9,16 @@ export type Operand = Tensor<any> | number;
 type ShapeOf<T> = T extends Tensor<infer S> ? S : [];
 
 /** The broadcast size of two; `never` where they do not fit. A size that is not known may turn out to be 1. */
-type Size<M, N> = Equal<M, N> extends true ? M : M extends 1 ? N : N extends 1 ? M : M & N;
+type Size<M, N> =
+  Equal<M, N> extends true
+    ? M
+    : true extends IsUnion<M> | IsUnion<N>
+      ? number
+      : M extends 1
+        ? N
+        : N extends 1
+          ? M
+          : M & N;
 
 type Align<
   A extends readonly unknown[],

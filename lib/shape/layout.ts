@@ -1,7 +1,7 @@
 // Operators that move values without changing them: reshape, flatten, transpose, concat, slice.
 import type { DType } from '../native/addon';
 import type { Tensor } from '../tensor/tensor';
-import type { Add, Divide, Divides, Multiply, Subtract } from './digits';
+import type { Add, Divide, Divides, IsUnion, Multiply, Subtract } from './digits';
 import type {
   AsShape,
   FromStart,
@@ -64,23 +64,28 @@ type Flatten<
     ? Flatten<Rest, Start, [...Head, Size]>
     : 'misfit';
 
-export type FlattenShape<S extends Shape, Start extends number> = number extends Start
-  ? number[]
-  : Ranked<S> extends true
-    ? AsShape<Flatten<S, Start>>
-    : Start extends 1
-      ? [number, number]
-      : Start extends 0
-        ? [number]
-        : number[];
+/** Whether a number is known, and is one number. */
+type Known<N extends number> = number extends N ? false : true extends IsUnion<N> ? false : true;
 
-export type FlattenCheck<S extends Shape, Start extends number> = number extends Start
-  ? unknown
-  : Ranked<S> extends true
-    ? Flatten<S, Start> extends 'misfit'
-      ? ShapeError<`flatten: startAxis ${Start} is not in x ${Show<S>}`>
-      : unknown
-    : unknown;
+export type FlattenShape<S extends Shape, Start extends number> =
+  Known<Start> extends false
+    ? number[]
+    : Ranked<S> extends true
+      ? AsShape<Flatten<S, Start>>
+      : Start extends 1
+        ? [number, number]
+        : Start extends 0
+          ? [number]
+          : number[];
+
+export type FlattenCheck<S extends Shape, Start extends number> =
+  Known<Start> extends false
+    ? unknown
+    : Ranked<S> extends true
+      ? Flatten<S, Start> extends 'misfit'
+        ? ShapeError<`flatten: startAxis ${Start} is not in x ${Show<S>}`>
+        : unknown
+      : unknown;
 
 // ---- transpose
 
@@ -91,7 +96,7 @@ type Reversed<S extends readonly unknown[], Out extends unknown[] = []> = S exte
     : number[];
 
 type Permuted<S extends Shape, A extends Shape> = {
-  -readonly [I in keyof A]: number extends A[I] ? number : S[FromStart<A[I], S> & keyof S] & number;
+  -readonly [I in keyof A]: number extends FromStart<A[I], S> ? number : S[FromStart<A[I], S> & keyof S] & number;
 };
 
 // The axes are taken out of A by a pattern: what is mapped over must be a plain tuple, without a NoInfer around it.
@@ -144,7 +149,7 @@ type ConcatAt<L extends Tensors, First extends Shape, Axis extends number> = num
 
 type ConcatTo<L extends Tensors, First extends Shape, A extends number> =
   Ranked<First> extends true
-    ? number extends A
+    ? number extends FromStart<A, First>
       ? Unknown<First>
       : ConcatAt<L, First, FromStart<A, First> & number>
     : number[];
@@ -177,7 +182,7 @@ type Bound<B extends number, Size extends number> = `${B}` extends `-${infer Fro
   : B;
 
 /** What is left of an axis; 'misfit' where nothing is, or where a bound lies outside. */
-type Cut<Size extends number, Start extends number, End extends number> = number extends Start | End
+type Cut<Size extends number, Start extends number, End extends number> = false extends Known<Start> | Known<End>
   ? number
   : [Bound<Start, Size>, Bound<End, Size>] extends [infer From extends number, infer To extends number]
     ? [Subtract<Size, To>] extends ['negative']

@@ -55,18 +55,18 @@ export type ReduceShape<S extends Shape, A extends Axes, Keep extends boolean> =
     : Ranked<S> extends false
       ? number[]
       : [A] extends [number]
-        ? number extends A
+        ? number extends FromStart<A, S>
           ? WithoutSome<S, Keep>
           : Without<S, FromStart<A, S>, Keep>
         : [A] extends [Shape]
-          ? number extends A[number]
+          ? number extends FromStarts<A, S>
             ? number[]
             : Without<S, FromStarts<A, S>, Keep>
           : number[];
 
 /** One axis that x must have. */
 export type AxisCheck<Operator extends string, S extends Shape, A extends number> =
-  HasAxis<S, A> extends false ? ShapeError<`${Operator}: there is no axis ${A} in x ${Show<S>}`> : unknown;
+  HasAxis<S, A> extends false ? ShapeError<`${Operator}: there is no axis ${ShowNumber<A>} in x ${Show<S>}`> : unknown;
 
 type HasAxes<S extends Shape, A extends Shape> = { [I in keyof A]: HasAxis<S, A[I]> }[number];
 

@@ -4,7 +4,7 @@
 //
 // A size may be a type parameter (`<N extends number>(x: Tensor<[N, 3]>) => …`). About `N extends number` the compiler decides nothing inside
 // a pattern, so patterns here have bare `infer`s and `unknown`, sizes are read by index, and `Sized` says again that they are numbers.
-import type { Subtract } from './digits';
+import type { IsUnion, Subtract } from './digits';
 
 /** Sizes of the axes, outermost first; a literal tuple where they are known at compile time. */
 export type Shape = readonly number[];
@@ -40,18 +40,19 @@ export type Equal<A, B> = { a: A; b: B } extends { a: B; b: A } ? true : false;
 /** Whether two shapes can be equal. Tuples that differ in a literal have no common value, and the compiler knows. */
 export type SameShape<A extends Shape, B extends Shape> = Same<A, B>;
 
-/** Whether the number of axes is known. */
-export type Ranked<S extends Shape> = number extends S['length'] ? false : true;
+/** Whether the number of axes is known. It is not where S is a union of shapes. */
+export type Ranked<S extends Shape> = number extends S['length'] ? false : true extends IsUnion<S> ? false : true;
 
 /** A shape in a message: `[128,3,?,?]`, or `[…]` where not even the number of axes is known. */
-export type Show<S extends readonly unknown[], Text extends string = ''> = S extends readonly []
+export type Show<S extends readonly unknown[]> = true extends IsUnion<S> ? '[…]' : ShowSizes<S>;
+type ShowSizes<S extends readonly unknown[], Text extends string = ''> = S extends readonly []
   ? `[${Text}]`
   : S extends readonly [infer Size, ...infer Rest]
-    ? Show<Rest, `${Text}${Text extends '' ? '' : ','}${ShowNumber<Size>}`>
+    ? ShowSizes<Rest, `${Text}${Text extends '' ? '' : ','}${ShowNumber<Size>}`>
     : '[…]';
 
 /** A size in a message. */
-export type ShowNumber<N> = number extends N ? '?' : N extends number ? `${N}` : '?';
+export type ShowNumber<N> = number extends N ? '?' : true extends IsUnion<N> ? '?' : N extends number ? `${N}` : '?';
 
 /** The size of the last axis. */
 export type Last<S extends Shape> = S extends readonly [...unknown[], infer L] ? L & number : number;
@@ -61,14 +62,23 @@ export type WithLast<S extends Shape, Size extends number> = S extends readonly 
   ? [...Sized<Leading>, Size]
   : number[];
 
-/** An axis counted from 0: `Axis` itself, or counted from the end where it is negative; 'negative' where there is none. */
-export type FromStart<Axis extends number, S extends Shape> = `${Axis}` extends `-${infer FromEnd extends number}`
-  ? Subtract<S['length'], FromEnd>
-  : Axis;
+/** An axis counted from 0: `Axis` itself, or counted from the end where it is negative; 'negative' where there is none; `number` for a union. */
+export type FromStart<Axis extends number, S extends Shape> =
+  true extends IsUnion<Axis>
+    ? number
+    : `${Axis}` extends `-${infer FromEnd extends number}`
+      ? Subtract<S['length'], FromEnd>
+      : Axis;
 
 /** Whether S has the axis; true where either is not known. */
 export type HasAxis<S extends Shape, Axis extends number> =
-  Ranked<S> extends false ? true : number extends Axis ? true : `${FromStart<Axis, S>}` extends keyof S ? true : false;
+  Ranked<S> extends false
+    ? true
+    : number extends FromStart<Axis, S>
+      ? true
+      : `${FromStart<Axis, S>}` extends keyof S
+        ? true
+        : false;
 
 /** S with unknown sizes. */
 export type Unknown<S extends Shape> = { -readonly [Axis in keyof S]: number };

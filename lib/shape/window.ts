@@ -61,9 +61,9 @@ export type WindowFits<X extends Shape, K, S, P, Ceil = false> =
   Fits<X[2], At<K, 0>, At<S, 0>, At<P, 0>, Ceil> extends true ? Fits<X[3], At<K, 1>, At<S, 1>, At<P, 1>, Ceil> : false;
 
 /** A pair in a message: `3` or `[3,5]`. */
-export type ShowPair<P> = P extends Shape ? Show<P> : ShowNumber<P>;
+export type ShowPair<P> = [P] extends [Shape] ? Show<P> : ShowNumber<P>;
 
-type AtMostHalf<P extends number, K extends number> = P extends 0
+type AtMostHalf<P extends number, K extends number> = [P] extends [0]
   ? true
   : [Subtract<K, Add<P, P>>] extends ['negative']
     ? false

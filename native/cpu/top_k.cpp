@@ -65,7 +65,7 @@ void run(const TopKGrad::Params& p, const Operands& o, Context&) {
   float* dx = o.out[0].f32();
   for (int64_t i = 0; i < p.rows * p.k; ++i)
     if (indices[i] < 0 || indices[i] >= p.n)
-      throw Error(ErrorKind::Range, "topK", "an index is outside its row; indices must not be overwritten before the gradient");
+      failf(ErrorKind::Range, "topK", "an index is outside its row; indices must not be overwritten before the gradient");
   parallelRanges(p.rows, p.n < kWork ? kWork / p.n : 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin * p.n; i < end * p.n; ++i) dx[i] = 0;
     for (int64_t i = begin * p.k; i < end * p.k; ++i) dx[i / p.k * p.n + indices[i]] = dy[i];

@@ -1,5 +1,6 @@
 #include "napi/launch.h"
 
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
@@ -64,6 +65,11 @@ int readOperands(const char* op, const char* role, Napi::Value value, Operand* o
   return static_cast<int>(n);
 }
 
+// Whether there is an element to write. Where there is none the call ends here: kernels divide by their sizes.
+bool writes(const Operands& operands) {
+  return std::any_of(operands.out, operands.out + operands.outputs, [](const Operand& y) { return y.count > 0; });
+}
+
 }  // namespace
 
 Napi::Value launch(const Napi::CallbackInfo& info) {
@@ -80,6 +86,7 @@ Napi::Value launch(const Napi::CallbackInfo& info) {
     work.operands.outputs = readOperands(name, "output", info[3], work.operands.out, work.outStatus, held.out, device);
     if (!device) fail(ErrorKind::Type, name, "has no operands");
     kPrepare[work.op](info[1].As<Napi::Object>(), work);
+    if (!writes(work.operands)) return info.Env().Undefined();
     for (const auto& storage : held.out)
       if (storage) device->awaitReaders(*storage);
     device->launch(std::move(work));

@@ -51,12 +51,13 @@ test(
       `import type { Add, Divide, Divides, Multiply, Subtract } from '../../lib/shape/digits';
 declare const y: [Add<number, 1>, Add<1, number>, Add<-1, 2>, Add<1.5, 2>, Subtract<number, 1>, Subtract<-1, 3>, Multiply<2, number>,
   Multiply<1e21, 3>, Multiply<9007199254740991, 9007199254740991>, Divide<number, 2>, Divide<7, 0>, Divide<-7, 2>, Divide<1.5, 2>];
-declare const z: [Divides<number, 7>, Divides<0, 7>];
-export const union: Add<1 | 2, 3> = 4 as 4 | 5;`,
+declare const z: [Divides<number, 7>, Divides<0, 7>, Divides<2 | 3, 7>];
+declare const union: [Add<1 | 2, 3>, Subtract<9, 1 | 2>, Multiply<1 | 2, 3>, Divide<8 | 9, 3>];`,
     ]) as [ReturnType<typeof compile>[number]];
     expect(errors).toEqual([]);
     expect(types.y).toBe(`[${Array(13).fill('number').join(', ')}]`);
-    expect(types.z).toBe('[true, true]');
+    expect(types.z).toBe('[true, true, true]');
+    expect(types.union).toBe('[number, number, number, number]');
   },
   compileTimeout,
 );

@@ -43,8 +43,10 @@ struct Reduce {
       all.d[all.rank++] = p.reduced[d];
       strides.d[strides.rank++] = p.reducedStrides[d];
     }
-    if (product(name, all) == 0) fail(ErrorKind::Range, name, "nothing to reduce");
+    const int64_t terms = product(name, all);
+    if (terms == 0) fail(ErrorKind::Range, name, "nothing to reduce");
     c.strided(i, operand, DType::F32, all, strides);
+    c.input(i, operand, DType::F32, terms);  // each once: more terms than elements could keep the device busy for years
   }
 };
 

@@ -25,9 +25,11 @@ struct StridedCopy {
   static void check(const Params& p, const Operands& o) {
     OperandChecker c(name, o);
     c.arity(1, 1);
-    product(name, p.shape);
+    const int64_t count = product(name, p.shape);
     c.strided(0, "from", o.in[0].dtype, p.shape, p.fromStrides, p.fromOffset);
     c.stridedOutput(0, "to", o.in[0].dtype, p.shape, p.toStrides, p.toOffset);
+    // Strides of 0 would let a shape without end fit a single element.
+    c.range("elements of shape", static_cast<double>(count), 0, static_cast<double>(o.out[0].count));
   }
 };
 
