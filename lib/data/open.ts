@@ -1,3 +1,4 @@
+import { show } from '../tensor/checks';
 import { openCifar10 } from './cifar10';
 import { DataSpecError, type Dataset } from './dataset';
 import { openFashionMnist } from './fashion_mnist';
@@ -16,6 +17,7 @@ export const dataKinds = ['fashion-mnist[:DIR]', 'cifar10:DIR', 'folder:DIR'] as
  * @throws DataSpecError where the text names no kind there is, or lacks a folder; DataError where the files are not as they should be
  */
 export async function openDataset(spec: string, options: OpenOptions = {}): Promise<Dataset> {
+  if (typeof spec !== 'string') throw new TypeError(`openDataset: takes a text like 'folder:DIR', got ${show(spec)}`);
   const colon = spec.indexOf(':');
   const kind = colon < 0 ? spec : spec.slice(0, colon);
   const dir = colon < 0 ? undefined : spec.slice(colon + 1);

@@ -1,4 +1,4 @@
-import { checkOptions } from '../tensor/checks';
+import { checkOptions, show } from '../tensor/checks';
 import { type DeviceLike, defaultDevice, device as deviceOf } from '../tensor/device';
 import { checkSeed, nextSeed } from '../tensor/random';
 import { ColumnNet } from './column_net';
@@ -38,11 +38,11 @@ function resolve(name: string, options: AlexNetOptions) {
       `${name}: devices must be one device (grouped) or two (columns), got ${Array.isArray(devices) ? devices.length : typeof devices}`,
     );
   if (!Number.isInteger(classes) || classes < 1)
-    throw new RangeError(`${name}: classes must be a positive integer, got ${classes}`);
+    throw new RangeError(`${name}: classes must be a positive integer, got ${show(classes)}`);
   if (preset !== 'paper' && preset !== 'layers-145')
-    throw new RangeError(`${name}: preset must be 'paper' or 'layers-145', got '${preset}'`);
+    throw new RangeError(`${name}: preset must be 'paper' or 'layers-145', got ${show(preset)}`);
   if (pooling !== 'overlapping' && pooling !== 'plain')
-    throw new RangeError(`${name}: pooling must be 'overlapping' or 'plain', got '${pooling}'`);
+    throw new RangeError(`${name}: pooling must be 'overlapping' or 'plain', got ${show(pooling)}`);
   if (typeof conv6 !== 'boolean' || typeof norm !== 'boolean')
     throw new TypeError(`${name}: conv6 and norm must be booleans`);
   checkSeed(name, seed);

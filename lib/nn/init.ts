@@ -1,7 +1,9 @@
 // Initial values, and what layers with parameters check of their arguments.
 import { requireFinite } from '../ops/arguments';
+import { checkShape } from '../tensor/checks';
 import { full, randn } from '../tensor/create';
 import type { DeviceLike } from '../tensor/device';
+import { checkSeed } from '../tensor/random';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 
@@ -33,6 +35,8 @@ export function initialise(operator: string, shape: readonly number[], bias: boo
   requireFinite(operator, 'weightStd', weightStd);
   if (weightStd < 0) throw new RangeError(`${operator}: weightStd must not be negative, got ${weightStd}`);
   requireFinite(operator, 'biasValue', biasValue);
+  checkShape(operator, shape, 'weight');
+  if (seed !== undefined) checkSeed(operator, seed);
   using s = scope();
   const weight = randn(shape, { std: weightStd, seed, device });
   return s.keep(bias ? { weight, bias: full([shape[0]!], biasValue, { device }) } : { weight });

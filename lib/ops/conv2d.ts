@@ -3,6 +3,7 @@ import { launch } from '../native/addon';
 import type { ConvSizes } from '../native/kernels';
 import type { BiasCheck, Conv2dCheck, Conv2dShape } from '../shape/dense';
 import type { Pair, Shape } from '../shape/shape';
+import { show } from '../tensor/checks';
 import { empty, type Tensor } from '../tensor/tensor';
 import {
   type Activation,
@@ -108,7 +109,7 @@ function checkSizes(x: unknown, weight: unknown, bias: Tensor<Shape> | null, opt
   requireBias('conv2d', bias, filters, weight);
   const { groups = 1 } = options;
   if (!Number.isInteger(groups) || groups < 1)
-    throw new RangeError(`conv2d: groups must be a positive integer, got ${String(groups)}`);
+    throw new RangeError(`conv2d: groups must be a positive integer, got ${show(groups)}`);
   if (channels !== groupChannels * groups || filters % groups !== 0)
     throw new RangeError(
       `conv2d: x [${x.shape}] and weight [${weight.shape}] do not fit with groups = ${groups}: ` +
@@ -143,7 +144,7 @@ function pair(name: string, value: unknown, least: number): [number, number] {
   const numbers = Array.isArray(value) ? value : [value, value];
   if (numbers.length !== 2 || !numbers.every((n) => Number.isSafeInteger(n) && n >= least))
     throw new RangeError(
-      `conv2d: ${name} must be an integer of at least ${least} or a pair [height, width] of them, got ${JSON.stringify(value) ?? typeof value}`,
+      `conv2d: ${name} must be an integer of at least ${least} or a pair [height, width] of them, got ${show(value)}`,
     );
   return numbers as [number, number];
 }

@@ -1,6 +1,7 @@
 // What the matrix-product operators (matmul, linear, conv2d) share.
 import { launch } from '../native/addon';
 import type { Shape } from '../shape/shape';
+import { show } from '../tensor/checks';
 import { empty, Tensor } from '../tensor/tensor';
 
 /** `'relu'`: max(0, ·) of the result in the same pass, the same numbers as `relu` after it; the values before it are never stored. */
@@ -31,7 +32,7 @@ export function requireOptions(operator: string, options: unknown): asserts opti
 /** Whether the activation is relu. */
 export function isRelu(operator: string, activation: unknown): boolean {
   if (activation === undefined || activation === 'relu') return activation === 'relu';
-  throw new RangeError(`${operator}: activation must be 'relu' or left out, got '${String(activation)}'`);
+  throw new RangeError(`${operator}: activation must be 'relu' or left out, got ${show(activation)}`);
 }
 
 /** dL/d(before relu) from dL/dy and y = relu(…): relu lets the gradient through where its output is positive. */

@@ -6,13 +6,32 @@ import type { Shape } from '../shape/shape';
 export const maxRank = 6;
 const tooMany = 2 ** 53; // not told apart from its neighbours
 
-/** A value in an error message: short, whatever it is. */
+/**
+ * A value in an error message: short, whatever it is. What cannot be looked at (a proxy that throws, say) is named by its kind: an error
+ * must not fail for its message.
+ */
 export function show(value: unknown): string {
-  if (Array.isArray(value) && value.every((v) => typeof v === 'number')) {
-    return `[${value.length > 8 ? `${value.slice(0, 8).join(', ')}, … ${value.length} in all` : value.join(', ')}]`;
+  try {
+    return shown(value, true);
+  } catch {
+    try {
+      return shown(value, false);
+    } catch {
+      return `a value (${typeof value}) that cannot be shown`;
+    }
   }
-  if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${value.byteLength} bytes`;
+}
+
+function shown(value: unknown, customInspect: boolean): string {
+  if (Array.isArray(value)) {
+    const first = value.slice(0, 8); // of what may be 2^32 long
+    if (first.every((v) => typeof v === 'number'))
+      return `[${first.join(', ')}${value.length > 8 ? `, … ${value.length} in all` : ''}]`;
+  }
+  if (ArrayBuffer.isView(value))
+    return `${Object.prototype.toString.call(value).slice(8, -1)} of ${value.byteLength} bytes`;
   const text = inspect(value, {
+    customInspect,
     depth: 1,
     maxArrayLength: 4,
     maxStringLength: 60,

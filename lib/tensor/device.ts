@@ -1,4 +1,5 @@
 import { addon, type MemoryStats, type Precision } from '../native/addon';
+import { show } from './checks';
 
 export type DeviceKind = 'cpu' | 'cuda' | 'sim';
 
@@ -53,7 +54,7 @@ const all: readonly Device[] = addon
 export function devices(kind?: DeviceKind): readonly Device[] {
   if (kind === undefined) return all;
   if (kind !== 'cpu' && kind !== 'cuda' && kind !== 'sim')
-    throw new RangeError(`devices: kind must be 'cpu', 'cuda' or 'sim', got '${String(kind)}'`);
+    throw new RangeError(`devices: kind must be 'cpu', 'cuda' or 'sim', got ${show(kind)}`);
   return all.filter((d) => d.kind === kind);
 }
 

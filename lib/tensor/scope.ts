@@ -13,10 +13,16 @@ export class Scope implements Disposable {
 
   /** Takes `t` (a tensor, or an array or record of tensors) out of this scope: it then belongs to the scope around, or to the caller. */
   keep<T>(t: T): T {
-    if (isTensor(t)) {
-      if (this.#made.delete(t)) stack[stack.lastIndexOf(this) - 1]?.add(t);
-    } else if (t !== null && typeof t === 'object') {
-      for (const value of Object.values(t)) this.keep(value);
+    const seen = new Set<unknown>(); // a record may hold itself
+    const walk = [t] as unknown[];
+    while (walk.length > 0) {
+      const value = walk.pop();
+      if (isTensor(value)) {
+        if (this.#made.delete(value)) stack[stack.lastIndexOf(this) - 1]?.add(value);
+      } else if (value !== null && typeof value === 'object' && !ArrayBuffer.isView(value) && !seen.has(value)) {
+        seen.add(value);
+        for (const inner of Object.values(value)) walk.push(inner);
+      }
     }
     return t;
   }

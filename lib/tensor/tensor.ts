@@ -108,7 +108,7 @@ export class Tensor<out S extends Shape = Shape, out D extends DType = 'f32'> im
     const dtype = tensor ? source.dtype : dtypeOf(source);
     if (dtype !== this.dtype || count !== this.size)
       throw new (dtype === this.dtype ? RangeError : TypeError)(
-        `copyFrom: ${tensor ? `a ${dtype} tensor [${source.shape}]` : `${source.constructor.name} of ${count}`} does not fit a ${this.dtype} tensor [${this.shape}] of ${this.size}`,
+        `copyFrom: ${tensor ? `a ${dtype} tensor [${source.shape}]` : `${Object.prototype.toString.call(source).slice(8, -1)} of ${count}`} does not fit a ${this.dtype} tensor [${this.shape}] of ${this.size}`,
       );
     if (tensor) storage.native.copyFrom(source.storage('copyFrom').native);
     else storage.native.write(source);

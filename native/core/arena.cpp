@@ -131,10 +131,10 @@ void* Arena::tryAllocate(size_t bytes) {
 void* Arena::allocate(size_t bytes) {
   if (void* p = tryAllocate(bytes)) return p;
   std::lock_guard<std::mutex> lock(mutex_);
-  const double mb = 1.0 / (1 << 20);
-  fail(ErrorKind::OutOfMemory, "", "out of memory on ", owner_, ": asked for ", static_cast<double>(bytes) * mb, " MB, ",
-       static_cast<double>(stats_.allocated) * mb, " MB are allocated, ", static_cast<double>(stats_.reserved) * mb,
-       " MB reserved, the machine has ", static_cast<double>(availableMemory()) * mb, " MB free", limit_ ? " (and a limit is set)" : "",
+  const auto mb = [](size_t n) { return (n + (1 << 20) - 1) >> 20; };  // rounded up
+  fail(ErrorKind::OutOfMemory, "", "out of memory on ", owner_, ": asked for ", mb(bytes), " MB, ", mb(stats_.allocated),
+       " MB are allocated, ", mb(stats_.reserved), " MB reserved, the machine has ", mb(availableMemory()), " MB free",
+       limit_ ? str(" (CONVTAPE_MEMORY_LIMIT_MB is ", mb(limit_), ")") : "",
        ". Dispose of tensors you no longer need, or use a smaller batch");
 }
 

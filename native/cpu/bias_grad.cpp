@@ -30,10 +30,11 @@ void run(const BiasGrad::Params& p, const Operands& o, Context&) {
     });
     return;
   }
-  // Columns of a matrix: a few neighbours at once, row by row.
+  // Columns of a matrix: a few neighbours at once, row by row. Without an element there is no row either.
+  const int64_t rows = p.inner == 0 ? 0 : p.outer;
   parallelRanges(p.channels, kPartials, [&](int64_t begin, int64_t end) {
     double total[kPartials] = {};
-    for (int64_t o = 0; o < p.outer; ++o)
+    for (int64_t o = 0; o < rows; ++o)
       for (int64_t c = begin; c < end; ++c) total[c - begin] += static_cast<double>(dy[o * p.channels + c]);
     for (int64_t c = begin; c < end; ++c) dbias[c] = static_cast<float>(total[c - begin]);
   });
