@@ -6,9 +6,9 @@ namespace convtape::CONVTAPE_GPU {
 namespace {
 
 template <class Pool, class Index>
-__global__ void __launch_bounds__(kThreads) avgPool2dKernel(const float* __restrict__ x,  // (planes, height, width)
-                                                            float* __restrict__ y,        // (planes, outHeight, outWidth)
-                                                            int64_t count, PlaneIndex<Index> outputs, Pool p) {
+__global__ void __launch_bounds__(kThreads, 4) avgPool2dKernel(const float* __restrict__ x,  // (planes, height, width)
+                                                               float* __restrict__ y,        // (planes, outHeight, outWidth)
+                                                               int64_t count, PlaneIndex<Index> outputs, Pool p) {
   for (int64_t u = globalThread(); u < count; u += gridThreads()) {
     int i, j;
     const int64_t plane = outputs.locate(u, &i, &j);
@@ -31,9 +31,9 @@ __global__ void __launch_bounds__(kThreads) avgPool2dKernel(const float* __restr
 }
 
 template <class Pool, class Index>
-__global__ void __launch_bounds__(kThreads) avgPool2dGradKernel(const float* __restrict__ dy,  // (planes, outHeight, outWidth)
-                                                                float* __restrict__ dx,        // (planes, height, width)
-                                                                int64_t count, PlaneIndex<Index> inputs, Pool p) {
+__global__ void __launch_bounds__(kThreads, 4) avgPool2dGradKernel(const float* __restrict__ dy,  // (planes, outHeight, outWidth)
+                                                                   float* __restrict__ dx,        // (planes, height, width)
+                                                                   int64_t count, PlaneIndex<Index> inputs, Pool p) {
   for (int64_t u = globalThread(); u < count; u += gridThreads()) {
     int h, w, firstRow, lastRow, firstColumn, lastColumn;
     const int64_t plane = inputs.locate(u, &h, &w);

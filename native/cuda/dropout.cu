@@ -9,13 +9,15 @@ namespace {
 
 // Element (row, column) is draw row · pitch + offset + column; `groups` counters touch a row. kVector: every row's draws start at a
 // multiple of four, every row at a multiple of 16 bytes.
-template <bool kVector>
-__global__ void __launch_bounds__(kThreads) dropoutKernel(const float* x,  // (rows, columns), the last row may be shorter
-                                                          float* y,        // as x
-                                                          int64_t count, int64_t columns, int64_t pitch, int64_t offset, int64_t groups,
-                                                          int64_t rows, uint64_t seed, uint64_t threshold, float scale) {
-  for (int64_t u = globalThread(); u < rows * groups; u += gridThreads()) {
-    const int64_t row = rows == 1 ? 0 : u / groups, group = u - row * groups;
+template <bool kVector, class Index>
+__global__ void __launch_bounds__(kThreads)
+    dropoutKernel(const float* x,  // (rows, columns), the last row may be shorter
+                  float* y,        // as x
+                  int64_t count, int64_t columns, int64_t pitch, int64_t offset, Divisor<Index> groups, int64_t units, uint64_t seed,
+                  uint64_t threshold, float scale) {
+  for (int64_t u = globalThread(); u < units; u += gridThreads()) {
+    Index group;
+    const int64_t row = groups.divide(static_cast<Index>(u), &group);
     const int64_t first = row * pitch + offset, counter = first / 4 + group;
     const int64_t begin = row * columns, end = begin + columns < count ? begin + columns : count;
     const int64_t i = begin + 4 * counter - first;  // element of the counter's first word; may lie before the row
@@ -46,8 +48,12 @@ void run(const Dropout::Params& p, const Operands& o, Context& context) {
   const bool onFours = p.offset % 4 == 0 && (rows == 1 || (p.pitch % 4 == 0 && columns % 4 == 0));
   const int64_t groups = onFours ? (columns + 3) / 4 : (columns + 6) / 4;
   const bool vector = onFours && aligned(x, 16) && aligned(y, 16);
-  context.launch("dropout", vector ? dropoutKernel<true> : dropoutKernel<false>, gridFor(rows * groups, context.multiprocessors), kThreads,
-                 0, x, y, p.count, columns, p.pitch, p.offset, groups, rows, static_cast<uint64_t>(p.seed), p.threshold(), p.scale);
+  withIndex(rows * groups, [&](auto index) {
+    using Index = decltype(index);
+    context.launch("dropout", vector ? dropoutKernel<true, Index> : dropoutKernel<false, Index>,
+                   gridFor(rows * groups, context.multiprocessors), kThreads, 0, x, y, p.count, columns, p.pitch, p.offset,
+                   Divisor<Index>(groups), rows * groups, static_cast<uint64_t>(p.seed), p.threshold(), p.scale);
+  });
 }
 
 }  // namespace convtape::CONVTAPE_GPU

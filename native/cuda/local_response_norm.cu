@@ -12,38 +12,42 @@ constexpr int kHalf = 2, kWindow = 2 * kHalf + 1;   // the text's window
 constexpr int kForwardRun = 16, kBackwardRun = 32;  // channels a thread goes through
 
 // How the work is shared out: unit = (run of channels of a group of an image, group of kWidth pixels).
+template <class Index>
 struct Runs {
   int64_t channels, pixels;  // channels of one group
-  int64_t perGroup, vectors, count;
+  Divisor<Index> perGroup, vectors;
+  int64_t count;
   int length;
   Runs(const LocalResponseNorm::Params& p, int length, int width)
       : channels(p.channels / p.groups),
         pixels(p.pixels),
         perGroup((channels + length - 1) / length),
         vectors(p.pixels / width),
-        count(p.outer * p.groups * perGroup * vectors),
+        count(p.outer * p.groups * ((channels + length - 1) / length) * (p.pixels / width)),
         length(length) {}
 };
 
 // Where unit `u` begins: element of (outer·groups, channels, pixels) of the group's first channel, and the run's channels.
-__device__ __forceinline__ int64_t locate(const Runs& runs, int64_t u, int width, int64_t* first, int64_t* last) {
-  const int64_t run = u / runs.vectors, pixel = (u - run * runs.vectors) * width;
-  const int64_t group = run / runs.perGroup;
-  *first = (run - group * runs.perGroup) * runs.length;
+template <class Index>
+__device__ __forceinline__ int64_t locate(const Runs<Index>& runs, int64_t u, int width, int64_t* first, int64_t* last) {
+  Index pixel, run;
+  const Index all = runs.vectors.divide(static_cast<Index>(u), &pixel);
+  const int64_t group = runs.perGroup.divide(all, &run);
+  *first = static_cast<int64_t>(run) * runs.length;
   *last = *first + runs.length < runs.channels ? *first + runs.length : runs.channels;
-  return group * runs.channels * runs.pixels + pixel;
+  return group * runs.channels * runs.pixels + static_cast<int64_t>(pixel) * width;
 }
 
-template <int kWidth>
-__device__ __forceinline__ Pack<float, kWidth> channel(const float* x, const Runs& runs, int64_t c) {
+template <int kWidth, class Index>
+__device__ __forceinline__ Pack<float, kWidth> channel(const float* x, const Runs<Index>& runs, int64_t c) {
   if (c >= 0 && c < runs.channels) return loadPack<kWidth>(x + c * runs.pixels);
   return Pack<float, kWidth>{};  // zeros add nothing
 }
 
-template <int kWidth, class Beta>
-__global__ void __launch_bounds__(kThreads) lrnKernel(const float* __restrict__ x,  // (outer·groups, channels, pixels)
-                                                      float* __restrict__ y,        // as x
-                                                      Runs runs, float alpha, float k, Beta beta) {
+template <int kWidth, class Index, class Beta>
+__global__ void __launch_bounds__(kThreads, 4) lrnKernel(const float* __restrict__ x,  // (outer·groups, channels, pixels)
+                                                         float* __restrict__ y,        // as x
+                                                         Runs<Index> runs, float alpha, float k, Beta beta) {
   for (int64_t u = globalThread(); u < runs.count; u += gridThreads()) {
     int64_t first, last;
     const int64_t base = locate(runs, u, kWidth, &first, &last);
@@ -69,11 +73,11 @@ __global__ void __launch_bounds__(kThreads) lrnKernel(const float* __restrict__ 
 }
 
 // As dx_c is written, x and dy of channel c + kHalf and s of it are needed, and x of channel c + 2·kHalf.
-template <class Beta>
-__global__ void __launch_bounds__(kThreads) lrnGradKernel(const float* __restrict__ dy,  // (outer·groups, channels, pixels)
-                                                          const float* __restrict__ x,   // as dy
-                                                          float* __restrict__ dx,        // as dy
-                                                          Runs runs, float alpha, float k, float factor, Beta beta) {
+template <class Index, class Beta>
+__global__ void __launch_bounds__(kThreads, 4) lrnGradKernel(const float* __restrict__ dy,  // (outer·groups, channels, pixels)
+                                                             const float* __restrict__ x,   // as dy
+                                                             float* __restrict__ dx,        // as dy
+                                                             Runs<Index> runs, float alpha, float k, float factor, Beta beta) {
   for (int64_t u = globalThread(); u < runs.count; u += gridThreads()) {
     int64_t first, last;
     const int64_t base = locate(runs, u, 1, &first, &last);
@@ -116,17 +120,22 @@ __global__ void __launch_bounds__(kThreads) lrnGradKernel(const float* __restric
 }
 
 // Any window: an element a thread, neighbours from the caches.
+template <class Index>
 struct Place {
+  Divisor<Index> divideChannels, dividePixels;
   int64_t channels, pixels, half;
   // Channels of the window of element i, as [*first, *last) from its own.
   __device__ __forceinline__ void window(int64_t i, int64_t* first, int64_t* last) const {
-    const int64_t c = i / pixels % channels;
+    Index own;
+    divideChannels.divide(dividePixels.divide(static_cast<Index>(i)), &own);
+    const int64_t c = own;
     *first = -(c < half ? c : half);
     *last = (channels - 1 - c < half ? channels - 1 - c : half) + 1;
   }
 };
 
-__device__ __forceinline__ float denominator(const float* x, int64_t i, const Place& p, float alpha, float k) {
+template <class Index>
+__device__ __forceinline__ float denominator(const float* x, int64_t i, const Place<Index>& p, float alpha, float k) {
   int64_t first, last;
   p.window(i, &first, &last);
   float sum = 0;
@@ -134,19 +143,19 @@ __device__ __forceinline__ float denominator(const float* x, int64_t i, const Pl
   return fmaf(alpha, sum, k);
 }
 
-template <class Beta>
+template <class Index, class Beta>
 __global__ void __launch_bounds__(kThreads) lrnAny(const float* __restrict__ x,  // (outer·groups, channels, pixels)
                                                    float* __restrict__ y,        // as x
-                                                   int64_t count, Place p, float alpha, float k, Beta beta) {
+                                                   int64_t count, Place<Index> p, float alpha, float k, Beta beta) {
   for (int64_t i = globalThread(); i < count; i += gridThreads()) y[i] = x[i] * beta.power(denominator(x, i, p, alpha, k));
 }
 
-template <class Beta>
+template <class Index, class Beta>
 __global__ void __launch_bounds__(kThreads) lrnGradTerms(const float* __restrict__ dy,  // (outer·groups, channels, pixels)
                                                          const float* __restrict__ x,   // as dy
                                                          float* __restrict__ shares,    // as dy
                                                          float* __restrict__ terms,     // as dy
-                                                         int64_t count, Place p, float alpha, float k, Beta beta) {
+                                                         int64_t count, Place<Index> p, float alpha, float k, Beta beta) {
   for (int64_t i = globalThread(); i < count; i += gridThreads()) {
     float next;
     const float power = beta.powers(denominator(x, i, p, alpha, k), &next);
@@ -155,10 +164,11 @@ __global__ void __launch_bounds__(kThreads) lrnGradTerms(const float* __restrict
   }
 }
 
+template <class Index>
 __global__ void __launch_bounds__(kThreads) lrnGradSum(const float* __restrict__ x,      // (outer·groups, channels, pixels)
                                                        const float* __restrict__ terms,  // as x
                                                        float* __restrict__ dx,           // as x; the shares before
-                                                       int64_t count, Place p, float factor) {
+                                                       int64_t count, Place<Index> p, float factor) {
   for (int64_t i = globalThread(); i < count; i += gridThreads()) {
     int64_t first, last;
     p.window(i, &first, &last);
@@ -168,9 +178,10 @@ __global__ void __launch_bounds__(kThreads) lrnGradSum(const float* __restrict__
   }
 }
 
-Place placeOf(const LocalResponseNorm::Params& p) {
+template <class Index>
+Place<Index> placeOf(const LocalResponseNorm::Params& p) {
   const int64_t channels = p.channels / p.groups;
-  return {channels, p.pixels, p.size / 2 < channels ? p.size / 2 : channels};
+  return {Divisor<Index>(channels), Divisor<Index>(p.pixels), channels, p.pixels, p.size / 2 < channels ? p.size / 2 : channels};
 }
 
 }  // namespace
@@ -180,17 +191,20 @@ void run(const LocalResponseNorm::Params& p, const Operands& o, Context& context
   if (count == 0) return;
   const float* x = o.in[0].f32();
   float* y = o.out[0].f32();
-  withBeta(p.beta, [&](auto beta) {
-    using Beta = decltype(beta);
-    if (p.size / 2 != kHalf) {
-      context.launch("localResponseNorm", lrnAny<Beta>, gridFor(count, context.multiprocessors), kThreads, 0, x, y, count, placeOf(p),
-                     p.alpha, p.k, beta);
-      return;
-    }
-    const bool fours = p.pixels % 4 == 0 && aligned(x, 16) && aligned(y, 16);
-    const Runs runs(p, kForwardRun, fours ? 4 : 1);
-    context.launch("localResponseNorm", fours ? lrnKernel<4, Beta> : lrnKernel<1, Beta>, gridFor(runs.count, context.multiprocessors),
-                   kThreads, 0, x, y, runs, p.alpha, p.k, beta);
+  const bool fours = p.pixels % 4 == 0 && aligned(x, 16) && aligned(y, 16);
+  withIndex(count, [&](auto index) {
+    withBeta(p.beta, [&](auto beta) {
+      using Index = decltype(index);
+      using Beta = decltype(beta);
+      if (p.size / 2 != kHalf) {
+        context.launch("localResponseNorm", lrnAny<Index, Beta>, gridFor(count, context.multiprocessors), kThreads, 0, x, y, count,
+                       placeOf<Index>(p), p.alpha, p.k, beta);
+        return;
+      }
+      const Runs<Index> runs(p, kForwardRun, fours ? 4 : 1);
+      context.launch("localResponseNorm", fours ? lrnKernel<4, Index, Beta> : lrnKernel<1, Index, Beta>,
+                     gridFor(runs.count, context.multiprocessors), kThreads, 0, x, y, runs, p.alpha, p.k, beta);
+    });
   });
 }
 
@@ -200,20 +214,25 @@ void run(const LocalResponseNormGrad::Params& p, const Operands& o, Context& con
   const float *dy = o.in[0].f32(), *x = o.in[1].f32();
   float* dx = o.out[0].f32();
   const float factor = -2.0f * p.alpha * p.beta;
-  withBeta(p.beta, [&](auto beta) {
-    using Beta = decltype(beta);
-    if (p.size / 2 == kHalf) {
-      const Runs runs(p, kBackwardRun, 1);
-      context.launch("localResponseNormGrad", lrnGradKernel<Beta>, gridFor(runs.count, context.multiprocessors), kThreads, 0, dy, x, dx,
-                     runs, p.alpha, p.k, factor, beta);
-      return;
-    }
-    float* terms = context.scratch<float>(static_cast<size_t>(count));
-    const unsigned grid = gridFor(count, context.multiprocessors);
-    context.launch("localResponseNormGrad terms", lrnGradTerms<Beta>, grid, kThreads, 0, dy, x, dx, terms, count, placeOf(p), p.alpha, p.k,
-                   beta);
-    context.launch("localResponseNormGrad", lrnGradSum, grid, kThreads, 0, x, static_cast<const float*>(terms), dx, count, placeOf(p),
-                   factor);
+  const bool inRegisters = p.size / 2 == kHalf;
+  float* terms = inRegisters ? nullptr : context.scratch<float>(static_cast<size_t>(count));
+  const unsigned grid = gridFor(count, context.multiprocessors);
+  withIndex(count, [&](auto index) {
+    using Index = decltype(index);
+    withBeta(p.beta, [&](auto beta) {
+      using Beta = decltype(beta);
+      if (inRegisters) {
+        const Runs<Index> runs(p, kBackwardRun, 1);
+        context.launch("localResponseNormGrad", lrnGradKernel<Index, Beta>, gridFor(runs.count, context.multiprocessors), kThreads, 0, dy,
+                       x, dx, runs, p.alpha, p.k, factor, beta);
+      } else {
+        context.launch("localResponseNormGrad terms", lrnGradTerms<Index, Beta>, grid, kThreads, 0, dy, x, dx, terms, count,
+                       placeOf<Index>(p), p.alpha, p.k, beta);
+      }
+    });
+    if (!inRegisters)
+      context.launch("localResponseNormGrad", lrnGradSum<Index>, grid, kThreads, 0, x, static_cast<const float*>(terms), dx, count,
+                     placeOf<Index>(p), factor);
   });
 }
 

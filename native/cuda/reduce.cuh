@@ -78,7 +78,7 @@ struct ReducePlan {
 //   __device__ Acc join(Acc, Acc) const      commutative
 //   __device__ To finish(Acc) const
 template <class R, class Index, class From, class Out, bool kFinish>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 3)
     reduceKernel(const From* __restrict__ x,  // kept and reduced strides
                  Out* __restrict__ y,         // (pieces, outputs)
                  Walk<Index, 1> kept, Walk<Index, 1> reduced, int64_t outputs, int64_t terms, int64_t pieceLength, int64_t pieces,

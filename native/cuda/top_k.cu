@@ -55,10 +55,11 @@ __global__ void __launch_bounds__(kThreads) topKSort(const float* __restrict__ x
     for (int64_t i = threadIdx.x; i < padded; i += kThreads)
       keys[i] = i < n ? descendingKey(from[i], static_cast<uint32_t>(i)) : ~uint64_t{0};
     __syncthreads();
-    for (int64_t run = 2; run <= padded; run *= 2)
-      for (int64_t step = run / 2; step > 0; step /= 2) {
+    for (int level = 1; (int64_t{1} << level) <= padded; ++level)
+      for (int shift = level - 1; shift >= 0; --shift) {
+        const int64_t run = int64_t{1} << level, step = int64_t{1} << shift;
         for (int64_t u = threadIdx.x; u < padded / 2; u += kThreads) {
-          const int64_t i = u / step * step * 2 + u % step, j = i + step;  // u / step: a shift, step is a power of two
+          const int64_t i = (u >> shift << (shift + 1)) + (u & (step - 1)), j = i + step;
           const uint64_t a = keys[i], b = keys[j];
           if (((i & run) == 0) == (a > b)) {
             keys[i] = b;
@@ -80,24 +81,27 @@ __global__ void __launch_bounds__(kThreads) topKGradClear(int32_t* owner,  // (r
                                                           int64_t count) {
   for (int64_t i = globalThread(); i < count; i += gridThreads()) owner[i] = 0;
 }
+template <class Index>
 __global__ void __launch_bounds__(kThreads) topKGradMark(const int32_t* __restrict__ indices,  // (rows, k)
                                                          int32_t* owner,                       // (rows, n)
-                                                         int64_t count, int64_t n, int64_t k, Report* wrong) {
+                                                         int64_t count, int64_t n, Divisor<Index> k, Report* wrong) {
   for (int64_t u = globalThread(); u < count; u += gridThreads()) {
-    const int64_t row = u / k;
+    Index place;
+    const int64_t row = k.divide(static_cast<Index>(u), &place);
     const int32_t i = indices[u];
     if (i >= 0 && i < n)
-      atomicMax(owner + row * n + i, static_cast<int32_t>(u - row * k) + 1);
+      atomicMax(owner + row * n + i, static_cast<int32_t>(place) + 1);
     else
       report(wrong, u, i);
   }
 }
+template <class Index>
 __global__ void __launch_bounds__(kThreads) topKGradWrite(const float* __restrict__ dy,  // (rows, k)
                                                           float* dx,                     // (rows, n), owners before
-                                                          int64_t count, int64_t n, int64_t k) {
+                                                          int64_t count, Divisor<Index> n, int64_t k) {
   for (int64_t i = globalThread(); i < count; i += gridThreads()) {
     const int32_t owner = __float_as_int(dx[i]);
-    dx[i] = owner ? dy[i / n * k + owner - 1] : 0.0f;
+    dx[i] = owner ? dy[static_cast<int64_t>(n.divide(static_cast<Index>(i))) * k + owner - 1] : 0.0f;
   }
 }
 
@@ -141,9 +145,14 @@ void run(const TopKGrad::Params& p, const Operands& o, Context& context) {
   float* dx = o.out[0].f32();
   int32_t* owner = reinterpret_cast<int32_t*>(dx);
   context.launch("topKGrad clear", topKGradClear, gridFor(count, context.multiprocessors), kThreads, 0, owner, count);
-  context.launch("topKGrad mark", topKGradMark, gridFor(p.rows * p.k, context.multiprocessors), kThreads, 0, o.in[1].i32(), owner,
-                 p.rows * p.k, p.n, p.k, context.report(p, describe));
-  context.launch("topKGrad", topKGradWrite, gridFor(count, context.multiprocessors), kThreads, 0, o.in[0].f32(), dx, count, p.n, p.k);
+  Report* wrong = context.report(p, describe);
+  withIndex(count, [&](auto index) {
+    using Index = decltype(index);
+    context.launch("topKGrad mark", topKGradMark<Index>, gridFor(p.rows * p.k, context.multiprocessors), kThreads, 0, o.in[1].i32(), owner,
+                   p.rows * p.k, p.n, Divisor<Index>(p.k), wrong);
+    context.launch("topKGrad", topKGradWrite<Index>, gridFor(count, context.multiprocessors), kThreads, 0, o.in[0].f32(), dx, count,
+                   Divisor<Index>(p.n), p.k);
+  });
 }
 
 }  // namespace convtape::CONVTAPE_GPU

@@ -6,9 +6,9 @@ namespace convtape::CONVTAPE_GPU {
 namespace {
 
 template <class F>
-__global__ void __launch_bounds__(kThreads) unaryKernel(const float* x,  // (count)
-                                                        float* y,        // (count)
-                                                        int64_t count, int64_t vectors, F f) {
+__global__ void __launch_bounds__(kThreads, 4) unaryKernel(const float* x,  // (count)
+                                                           float* y,        // (count)
+                                                           int64_t count, int64_t vectors, F f) {
   forElements(count, vectors, [=](int64_t i, auto width) {
     auto p = loadPack<width.n>(x + i);
     CONVTAPE_UNROLL
@@ -18,10 +18,10 @@ __global__ void __launch_bounds__(kThreads) unaryKernel(const float* x,  // (cou
 }
 
 template <class F>
-__global__ void __launch_bounds__(kThreads) unaryGradKernel(const float* dy,     // (count)
-                                                            const float* saved,  // (count)
-                                                            float* dx,           // (count)
-                                                            int64_t count, int64_t vectors, F f) {
+__global__ void __launch_bounds__(kThreads, 4) unaryGradKernel(const float* dy,     // (count)
+                                                               const float* saved,  // (count)
+                                                               float* dx,           // (count)
+                                                               int64_t count, int64_t vectors, F f) {
   forElements(count, vectors, [=](int64_t i, auto width) {
     auto d = loadPack<width.n>(dy + i);
     const auto s = loadPack<width.n>(saved + i);
