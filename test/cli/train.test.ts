@@ -40,11 +40,18 @@ test('train writes a run, eval and predict read it', async () => {
     report.evaluation.top5,
     report.evaluation.loss,
   ]);
+  const kept = () => JSON.parse(readFileSync(join(out, 'report.json'), 'utf8'));
+  expect(kept().train).toEqual(report);
+  const { loss, top1, top5 } = result;
+  const test = { data: sample, split: 'test', tenCrop: false, images: 50, loss, top1, top5, step: 6 };
+  expect(kept().tests).toEqual([test]);
   const grouped = JSON.parse((await convtape('eval', out, '--limit', '50', '--devices', 'cpu:0', '--json')).out);
   expect(grouped.loss).toBeCloseTo(result.loss, 4);
   const both = JSON.parse((await convtape('eval', out, '--with', out, '--limit', '50', '--json')).out);
   expect(both.loss).toBeCloseTo(result.loss, 12);
   expect(both.runs).toHaveLength(2);
+  // The same test again takes the place of the first, one of several runs is none of this one.
+  expect(kept().tests).toEqual([{ ...test, loss: grouped.loss, top1: grouped.top1, top5: grouped.top5 }]);
 });
 
 test('a run is not overwritten, and a finished one resumes to itself', async () => {

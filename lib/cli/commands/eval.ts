@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { confusionPicture } from '../../figures/confusion';
 import type { Confusion } from '../../train/confusion';
 import { evaluateRuns, type RunsEvaluation } from '../../train/evaluate_runs';
+import { reportTest } from '../../train/report';
 import { atomicWrite, writeAll } from '../../util/atomic_write';
 import { UsageError } from '../errors';
 import { type Io, Progress, percent, table } from '../io';
@@ -52,6 +53,10 @@ export function evalCommand(program: Command, io: Io): void {
           onBatch: (done) => progress.update(done),
         });
         progress.end();
+        if (result.runs.length === 1)
+          await reportTest(result.runs[0]!.path, result).catch((error: Error) =>
+            progress.line(`not in report.json: ${error.message}`),
+          );
         for (const file of files) await writeTable(file, result.confusion);
         io.out(json ? `${JSON.stringify(plain(result))}\n` : text(result, perClass));
       } finally {

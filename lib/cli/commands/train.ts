@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type RecipeInput, setKey } from '../../train/recipe';
 import { readRecipeFile, recipeNames } from '../../train/recipe_file';
+import { reportTraining } from '../../train/report';
 import { Interrupted, UsageError } from '../errors';
 import type { Io } from '../io';
 import { deviceList } from '../options';
@@ -60,6 +61,7 @@ export function trainCommand(program: Command, io: Io): void {
         ...options,
         watch: watchPort(options.watch),
       });
+      await reportTraining(options.out, report(result, facts), facts.step === 0);
       const classes = facts.dataset.classes.length;
       io.out(options.json ? `${JSON.stringify(report(result, facts))}\n` : sentence(result, classes));
       if (result.outcome === 'interrupted')
