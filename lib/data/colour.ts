@@ -48,6 +48,11 @@ export async function colourComponents(split: Split, channels: number): Promise<
       return products[low * channels + high]! / count - (sums[a]! / count) * (sums[b]! / count);
     }),
   );
+  return principalComponents(covariance);
+}
+
+/** Eigenvectors of a covariance, of falling deviation. */
+export function principalComponents(covariance: readonly (readonly number[])[]): ColourComponents {
   const { values, vectors } = symmetricEigen(covariance);
   const order = values.map((_, i) => i).sort((i, j) => values[j]! - values[i]!);
   return {

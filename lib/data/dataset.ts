@@ -1,4 +1,5 @@
 // What every reader of images gives, whatever the files behind it look like.
+import type { ColourComponents } from './colour';
 
 /** A data set that cannot be read as it is: one line that names the file or folder and says what was expected. */
 export class DataError extends Error {
@@ -25,6 +26,11 @@ export interface Split {
   source(i: number): string;
   /** The mean image, where the reader has come by it already. */
   readonly mean?: Float32Array | undefined;
+  /**
+   * Where a reader can do better than image by image: writes the given images to `out`, one after another. `out` belongs to the call until
+   * its promise settles.
+   */
+  readInto?(images: ArrayLike<number>, out: Uint8Array): Promise<void>;
 }
 
 export interface Dataset {
@@ -39,6 +45,8 @@ export interface Dataset {
   readonly test: Split;
   /** Only where a folder holds `val/` and `test/` both: what the rate of learning may look at. */
   readonly validation?: Split;
+  /** Principal components of the training images' colours, where the reader has come by them already. */
+  readonly colours?: ColourComponents;
   /** What a person should be told: that this is the bundled sample, how many images could not be decoded. */
   readonly notices: readonly string[];
 }
@@ -93,6 +101,13 @@ export function sliceSplit(split: Split, start: number, end = split.length): Spl
     label: (i) => split.label(start + i),
     pixels: (i) => split.pixels(start + i),
     source: (i) => split.source(start + i),
+    ...(split.readInto && {
+      readInto: (images, out) =>
+        split.readInto!(
+          Array.from(images, (i) => start + i),
+          out,
+        ),
+    }),
   };
 }
 

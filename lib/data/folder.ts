@@ -22,7 +22,7 @@ export interface FolderOptions {
   progress?: (done: number, total: number) => void;
 }
 
-interface Entry {
+export interface Entry {
   path: string;
   /** Path inside the data set, with `/` between its parts: the name of the image in logs and in the order. */
   name: string;
@@ -83,7 +83,7 @@ function availableMemory(): number {
 
 // ── listing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-async function listSplits(root: string): Promise<{
+export async function listSplits(root: string): Promise<{
   classes: string[];
   lists: { train: Entry[]; test: Entry[]; validation?: Entry[] };
 }> {
@@ -177,24 +177,27 @@ async function statOf(path: string): Promise<{ isDirectory(): boolean }> {
   return stat(path).catch(() => ({ isDirectory: () => false }));
 }
 
-const hashes = (entries: readonly Entry[]): [string, Entry][] =>
+/** What the order of images and the choice of those held out hang on. */
+type Named = { readonly name: string; readonly label: number };
+
+const hashes = <E extends Named>(entries: readonly E[]): [string, E][] =>
   entries.map((entry) => [createHash('sha1').update(entry.name).digest('hex'), entry]);
 
 /** In the order of the names' hashes: mixed, and the same everywhere. */
-function mixed(entries: readonly Entry[]): Entry[] {
+function mixed<E extends Named>(entries: readonly E[]): E[] {
   return hashes(entries)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, entry]) => entry);
 }
 
 /** A tenth of every class (one at least, where a class has two) for testing; the rest for training. */
-function holdOut(entries: readonly Entry[]): [train: Entry[], test: Entry[]] {
+export function holdOut<E extends Named>(entries: readonly E[]): [train: E[], test: E[]] {
   const ordered = mixed(entries);
   const seen = new Map<number, number>();
   const sizes = new Map<number, number>();
   for (const { label } of ordered) sizes.set(label, (sizes.get(label) ?? 0) + 1);
-  const train: Entry[] = [];
-  const test: Entry[] = [];
+  const train: E[] = [];
+  const test: E[] = [];
   for (const entry of ordered) {
     const size = sizes.get(entry.label)!;
     const place = seen.get(entry.label) ?? 0;

@@ -59,11 +59,12 @@ export class Decoder {
   }
 }
 
-async function decodeImage(sharp: SharpModule, file: Buffer, size: number): Promise<Uint8Array> {
+async function decodeImage(sharp: SharpModule, file: Buffer, size: number, pixels?: number): Promise<Uint8Array> {
+  const limit = pixels === undefined ? {} : { limitInputPixels: pixels };
   // failOn 'error': an image that is cut short fails, one with an odd colour profile does not
-  const data = await sharp(file, { failOn: 'error', autoOrient: true })
+  const data = await sharp(file, { failOn: 'error', autoOrient: true, ...limit })
     .flatten({ background: '#ffffff' })
-    .resize(size, size, { fit: 'cover', position: 'centre' })
+    .resize(size, size, { fit: 'cover', position: 'centre', kernel: 'lanczos3' })
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
     .toBuffer();
@@ -76,4 +77,51 @@ function toPlanes(data: Uint8Array, area: number): Uint8Array {
   for (let c = 0; c < 3; c++)
     for (let i = 0, from = c, to = c * area; i < area; i++, from += 3) out[to++] = data[from]!;
   return out;
+}
+
+/** Planes of a stored record, a JPEG of height × width pixels: what the addon's own decoder does, without it. */
+export async function decodeStored(file: Uint8Array, height: number, width: number): Promise<Uint8Array> {
+  const sharp = await loadSharp();
+  const { data, info } = await sharp(Buffer.from(file.buffer, file.byteOffset, file.byteLength), { failOn: 'warning' })
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  if (info.height !== height || info.width !== width || info.channels !== 3)
+    throw new DecodeError(
+      `the image has ${info.height}×${info.width} pixels of ${info.channels} colours, expected ${height}×${width} of 3`,
+    );
+  return toPlanes(data, height * width);
+}
+
+/**
+ * An image file as it is stored: shorter side to `size` (Lanczos), the central square; planes of sRGB.
+ * @param pixels the most that the file may unfold to
+ * @throws DecodeError with the reason alone
+ */
+export async function decodePicture(file: Buffer, size: number, pixels: number): Promise<Uint8Array> {
+  const sharp = await loadSharp();
+  try {
+    return await decodeImage(sharp, file, size, pixels);
+  } catch (error) {
+    throw new DecodeError(reasonOf(error), { cause: error });
+  }
+}
+
+/** Planes of size × size as a JPEG file, colours at half the resolution as photographs have them. */
+export async function encodeStored(planes: Uint8Array, size: number, quality: number): Promise<Buffer> {
+  const sharp = await loadSharp();
+  const area = size * size;
+  const data = Buffer.alloc(3 * area);
+  for (let c = 0; c < 3; c++)
+    for (let i = 0, from = c * area, to = c; i < area; i++, to += 3) data[to] = planes[from++]!;
+  return sharp(data, { raw: { width: size, height: size, channels: 3 } } as SharpOptions)
+    .jpeg({ quality, chromaSubsampling: '4:2:0' })
+    .toBuffer();
+}
+
+/** For processes that decode many images side by side: one thread an image, nothing kept. */
+export async function singleThreaded(): Promise<void> {
+  const sharp = (await loadSharp()) as unknown as { concurrency(n: number): void; cache(on: boolean): void };
+  sharp.concurrency(1);
+  sharp.cache(false);
 }

@@ -42,14 +42,26 @@ export interface LoaderOptions {
   scale?: number;
   /** 'u8' leaves the bytes as they are; it goes with neither mean, scale nor colour. Default 'f32'. */
   dtype?: 'f32' | 'u8';
-  /** Batches made ahead of their use. Default 1. */
+  /**
+   * Who makes the views. 'host': a batch holds values (or bytes) ready to be read. 'device': it holds the stored bytes, and `windows` and
+   * `shifts` for `ops.cropImages`, which gives the same bits; a quarter of the memory and of the way, and no work here. Default 'host'.
+   */
+  views?: 'host' | 'device';
+  /** Batches made ahead of their use, in memory that is used again. Default 1. */
   prefetch?: number;
 }
 
 /** One batch. The arrays are used again: they hold these values until the next batch is asked for. */
 export interface Batch {
-  /** (count · views) × channels × height × width; the views of an image lie side by side. */
+  /**
+   * (count · views) × channels × height × width; the views of an image lie side by side. With `views: 'device'` the stored images instead,
+   * count × channels × stored height × stored width.
+   */
   readonly images: Float32Array | Uint8Array;
+  /** With `views: 'device'`: (count · views) × 3, as `ops.cropImages` takes them. */
+  readonly windows?: Int32Array;
+  /** With `views: 'device'` and colour noise: count × channels. */
+  readonly shifts?: Float32Array;
   /** count classes. */
   readonly labels: Int32Array;
   /** Numbers of the images in the split. */
@@ -62,7 +74,12 @@ export interface Batch {
 }
 
 interface Slot {
-  images: Float32Array | Uint8Array;
+  /** null where the stored images are what a batch holds. */
+  images: Float32Array | Uint8Array | null;
+  /** Where a split writes its images; null where they are in memory and need not be copied. */
+  stored: Uint8Array | null;
+  windows: Int32Array;
+  shifts: Float32Array;
   labels: Int32Array;
   indices: Int32Array;
 }
@@ -80,12 +97,18 @@ export class Loader {
   readonly steps: number;
   readonly batch: number;
   readonly views: number;
+  /** Channels, height and width of the stored images, and the border before cropping. */
+  readonly stored: Readonly<Geometry>;
+  /** Taken from the bytes, and the factor after that: the options'. */
+  readonly mean: Float32Array | undefined;
+  readonly scale: number;
   readonly #split: Split;
   readonly #options: LoaderOptions;
   readonly #geometry: Geometry;
   readonly #windows: Window[];
   readonly #cropper: Cropper;
-  readonly #shifts = new Float64Array(16);
+  // float32, as a device has them: both ways give the same bits
+  readonly #shifts = new Float32Array(16);
   readonly #normals = new Float64Array(3);
   readonly #random: Window = { top: 0, left: 0, mirror: false };
   /** Buffers that no running epoch has. */
@@ -110,9 +133,13 @@ export class Loader {
     if (split.length === 0) throw new RangeError('Loader: the split holds no images');
     if (options.dtype === 'u8' && (options.mean || options.colour || (options.scale ?? 1) !== 1))
       throw new RangeError("Loader: dtype 'u8' leaves the bytes as they are; mean, scale and colour need 'f32'");
+    if (options.dtype === 'u8' && options.views === 'device')
+      throw new RangeError("Loader: dtype 'u8' is for views made on the host; on a device cropImages gives f32");
     if (options.colour) checkColour(options.colour, channels);
-    this.#geometry = { channels, height, width, pad, cropHeight, cropWidth };
-    this.#cropper = new Cropper(this.#geometry, options.mean, options.scale ?? 1);
+    this.#geometry = this.stored = { channels, height, width, pad, cropHeight, cropWidth };
+    this.mean = options.mean && Float32Array.from(options.mean);
+    this.scale = options.scale ?? 1;
+    this.#cropper = new Cropper(this.#geometry, this.mean, this.scale);
     this.#windows = options.view === 'ten-crop' ? tenWindows(this.#geometry) : [centreWindow(this.#geometry)];
     this.#split = split;
     this.#options = options;
@@ -163,8 +190,13 @@ export class Loader {
 
   #slot(): Slot {
     const values = this.batch * this.views * this.shape[0] * this.shape[1] * this.shape[2];
+    const onDevice = this.#options.views === 'device';
+    const { channels, height, width } = this.#geometry;
     return {
-      images: this.#options.dtype === 'u8' ? new Uint8Array(values) : new Float32Array(values),
+      images: onDevice ? null : this.#options.dtype === 'u8' ? new Uint8Array(values) : new Float32Array(values),
+      stored: onDevice || this.#split.readInto ? new Uint8Array(this.batch * channels * height * width) : null,
+      windows: new Int32Array(onDevice ? this.batch * this.views * 3 : 0),
+      shifts: new Float32Array(onDevice && this.#options.colour ? this.batch * channels : 0),
       labels: new Int32Array(this.batch),
       indices: new Int32Array(this.batch),
     };
@@ -173,27 +205,69 @@ export class Loader {
   async #make(order: Int32Array, epoch: number, step: number, slot: Slot): Promise<Batch> {
     const first = step * this.batch;
     const count = Math.min(this.batch, this.#split.length - first);
-    const images: (Uint8Array | Promise<Uint8Array>)[] = [];
     for (let k = 0; k < count; k++) {
       const index = order[first + k]!;
       slot.indices[k] = index;
       slot.labels[k] = this.#split.label(index);
-      images.push(this.#split.pixels(index));
     }
+    const pixels = await this.#read(slot, count);
+    const own = { labels: slot.labels.subarray(0, count), indices: slot.indices.subarray(0, count), count };
+    const rest = { ...own, views: this.views, step };
+    if (slot.images !== null) {
+      for (let k = 0; k < count; k++) this.#write(pixels[k]!, epoch, slot.indices[k]!, first + k, slot.images, k);
+      return { images: slot.images.subarray(0, (slot.images.length / this.batch) * count), ...rest };
+    }
+    const { pad, channels } = this.#geometry;
+    for (let k = 0, to = 0; k < count; k++) {
+      for (let v = 0; v < this.views; v++, to += 3) {
+        const { top, left, mirror } = this.#window(epoch, slot.indices[k]!, first + k, v);
+        slot.windows.set([top - pad, left - pad, Number(mirror)], to);
+      }
+      const shift = this.#shift(epoch, slot.indices[k]!);
+      if (shift) slot.shifts.set(shift.subarray(0, channels), k * channels);
+      else slot.shifts.fill(0, k * channels, (k + 1) * channels);
+    }
+    return {
+      images: slot.stored!.subarray(0, (slot.stored!.length / this.batch) * count),
+      windows: slot.windows.subarray(0, count * this.views * 3),
+      ...(this.#options.colour && { shifts: slot.shifts.subarray(0, count * channels) }),
+      ...rest,
+    };
+  }
+
+  /** The stored bytes of a batch's images: in `slot.stored` where there is one, else where the split has them. */
+  async #read(slot: Slot, count: number): Promise<Uint8Array[]> {
+    const { stored } = slot;
+    const indices = slot.indices.subarray(0, count);
+    const size = this.#geometry.channels * this.#geometry.height * this.#geometry.width;
+    const place = (k: number) => stored!.subarray(k * size, (k + 1) * size);
     // the immediate lets what the caller does with the batch before this one go first
+    const turn = new Promise((resolve) => setImmediate(resolve));
+    if (this.#split.readInto) {
+      await Promise.all([this.#split.readInto(indices, stored!.subarray(0, count * size)), turn]);
+      return Array.from(indices, (_, k) => place(k));
+    }
+    const images = Array.from(indices, (index) => this.#split.pixels(index));
     const [pixels] = await Promise.all([
       images.some((p) => !ArrayBuffer.isView(p)) ? Promise.all(images) : (images as Uint8Array[]),
-      new Promise((resolve) => setImmediate(resolve)),
+      turn,
     ]);
-    for (let k = 0; k < count; k++) this.#write(pixels[k]!, epoch, slot.indices[k]!, first + k, slot.images, k);
-    return {
-      images: slot.images.subarray(0, (slot.images.length / this.batch) * count),
-      labels: slot.labels.subarray(0, count),
-      indices: slot.indices.subarray(0, count),
-      count,
-      views: this.views,
-      step,
-    };
+    if (stored)
+      pixels.forEach((p, k) => {
+        place(k).set(p);
+      });
+    return pixels;
+  }
+
+  /** View `v` of an image; `at` is the image's place in the epoch. The object holds it until the next call. */
+  #window(epoch: number, index: number, at: number, v: number): Readonly<Window> {
+    const { seed = 0, view, crop = true, mirror = true, share = 1 } = this.#options;
+    const window = this.#windows[v]!;
+    if (view !== 'random') return window;
+    const { rows, columns } = positions(this.#geometry);
+    const draw = share === 1 ? index : Math.floor(at / share);
+    const drawn = randomWindow(seed, epoch, draw, rows, columns, mirror, this.#random);
+    return crop ? drawn : { ...window, mirror: drawn.mirror };
   }
 
   /** Writes the views of one image to place `k` of a batch; `at` is its place in the epoch. */
@@ -205,25 +279,16 @@ export class Loader {
     out: Float32Array | Uint8Array,
     k: number,
   ): void {
-    const { seed = 0, view, crop = true, mirror = true, share = 1 } = this.#options;
     const size = this.shape[0] * this.shape[1] * this.shape[2];
     const shift = this.#shift(epoch, index);
-    let offset = k * this.views * size;
-    const windows = this.#windows;
-    for (let v = 0; v < windows.length; v++, offset += size) {
-      let window = windows[v]!;
-      if (view === 'random') {
-        const { rows, columns } = positions(this.#geometry);
-        const draw = share === 1 ? index : Math.floor(at / share);
-        const drawn = randomWindow(seed, epoch, draw, rows, columns, mirror, this.#random);
-        window = crop ? drawn : { ...window, mirror: drawn.mirror };
-      }
+    for (let v = 0, offset = k * this.views * size; v < this.views; v++, offset += size) {
+      const window = this.#window(epoch, index, at, v);
       if (out instanceof Float32Array) this.#cropper.writeFloats(pixels, window, shift, out, offset);
       else this.#cropper.writeBytes(pixels, window, out, offset);
     }
   }
 
-  #shift(epoch: number, index: number): Float64Array | null {
+  #shift(epoch: number, index: number): Float32Array | null {
     const { colour, seed = 0 } = this.#options;
     if (!colour || epoch >= (colour.until ?? Number.POSITIVE_INFINITY)) return null;
     const normals = colourDraws(seed, epoch, index, this.#normals);

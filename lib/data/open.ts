@@ -3,6 +3,7 @@ import { openCifar10 } from './cifar10';
 import { DataSpecError, type Dataset } from './dataset';
 import { openFashionMnist } from './fashion_mnist';
 import { type FolderOptions, openFolder } from './folder';
+import { openShards } from './shards';
 
 export interface OpenOptions extends FolderOptions {
   /** Whether Fashion-MNIST may be downloaded where it is not on this machine. Default true. */
@@ -10,10 +11,11 @@ export interface OpenOptions extends FolderOptions {
 }
 
 /** The kinds of data set, as `--data` names them, with what follows the name. */
-export const dataKinds = ['fashion-mnist[:DIR]', 'cifar10:DIR', 'folder:DIR'] as const;
+export const dataKinds = ['fashion-mnist[:DIR]', 'cifar10:DIR', 'folder:DIR', 'shards:DIR', 'imagenet:DIR'] as const;
 
 /**
- * Opens what a `--data` text names: `fashion-mnist`, `fashion-mnist:DIR`, `cifar10:DIR` or `folder:DIR`.
+ * Opens what a `--data` text names: `fashion-mnist`, `fashion-mnist:DIR`, `cifar10:DIR`, `folder:DIR`, or
+ * `shards:DIR`, a set made by `convtape data prepare` (`imagenet:DIR` is the same).
  * @throws DataSpecError where the text names no kind there is, or lacks a folder; DataError where the files are not as they should be
  */
 export async function openDataset(spec: string, options: OpenOptions = {}): Promise<Dataset> {
@@ -34,6 +36,9 @@ export async function openDataset(spec: string, options: OpenOptions = {}): Prom
       return openCifar10(needed(), options.log);
     case 'folder':
       return openFolder(needed(), options);
+    case 'shards':
+    case 'imagenet':
+      return openShards(needed(), options.log);
     default:
       throw new DataSpecError(`--data ${spec}: there is no such kind of data; there are ${dataKinds.join(', ')}`);
   }

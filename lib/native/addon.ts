@@ -41,6 +41,8 @@ export interface BuildInfo {
   readonly isa: string;
   /** The widest set this processor has. */
   readonly widestIsa: string;
+  /** Whether it decodes JPEG by itself (libjpeg-turbo). */
+  readonly jpeg: boolean;
 }
 
 interface Addon {
@@ -64,6 +66,24 @@ interface Addon {
   machineRate(what: 'fma', threads: number, seconds: number): number;
   machineRate(what: 'read' | 'copy', threads: number, bytes: number, passes: number): number;
   precision(name?: string): Precision;
+  /**
+   * Reads records into `out`, checked and decoded, by threads of the addon's own. Rejects with `PLACE: text` of the first bad record.
+   * `out` holds records × channels × height × width bytes; its buffer must not be transferred before the promise settles.
+   * `native/napi/records.cpp`
+   */
+  readRecords(
+    files: Int32Array,
+    offsets: Float64Array,
+    lengths: Uint32Array,
+    checksums: Uint32Array,
+    jpeg: boolean,
+    channels: number,
+    height: number,
+    width: number,
+    out: Uint8Array,
+  ): Promise<void>;
+  /** CRC-32C of bytes that follow those `before` is the checksum of. */
+  crc32c(bytes: Uint8Array, before?: number): number;
 }
 
 /**

@@ -80,6 +80,17 @@ export interface KernelParams {
   topKGrad: { rows: number; n: number; k: number };
   argmax: { outer: number; n: number; inner: number };
   cast: { count: number };
+  cropImages: {
+    batch: number;
+    channels: number;
+    height: number;
+    width: number;
+    views: number;
+    outHeight: number;
+    outWidth: number;
+    mean: 'none' | 'channel' | 'image';
+    scale: number;
+  };
   matmul: { batch: number; m: number; n: number; k: number; transposeA: boolean; transposeB: boolean; relu: boolean };
   conv2d: ConvSizes & { relu: boolean };
   conv2dGradInput: ConvSizes;

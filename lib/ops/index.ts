@@ -12,6 +12,7 @@ export { cast } from './cast';
 export { concat } from './concat';
 export { type Conv2dOptions, conv2d } from './conv2d';
 export { copyTo } from './copy_to';
+export { type CropImagesOptions, cropImages } from './crop_images';
 export { type CrossEntropyOptions, crossEntropy, type Reduction } from './cross_entropy';
 export type { Activation } from './dense';
 export { type DropoutOptions, dropout } from './dropout';

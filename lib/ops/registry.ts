@@ -9,6 +9,7 @@ import { castRule } from './cast';
 import { concatRule } from './concat';
 import { conv2dRule } from './conv2d';
 import { copyToRule } from './copy_to';
+import { cropImagesRule } from './crop_images';
 import * as ops from './index';
 import { layers } from './layer_cases';
 import { linearRule } from './linear';
@@ -111,6 +112,32 @@ export const registry: { readonly [K in OperatorName]: Operator } = {
     ],
   },
   copyTo: { rule: copyToRule, cases: elementwise((x) => ops.copyTo(x, x.device)) },
+  cropImages: {
+    rule: cropImagesRule,
+    cases: [
+      {
+        name: 'an image mean, a shift, three views',
+        inputs: {
+          x: { shape: [2, 3, 11, 9], ties: 256 },
+          windows: { shape: [6, 3], below: 5 },
+          mean: [3, 11, 9],
+          shift: [2, 3],
+        },
+        run: ({ x, windows, mean, shift }) =>
+          ops.cropImages(ops.cast(x, 'u8'), windows, { size: [7, 6], views: 3, mean, shift, scale: 1 / 64 }),
+      },
+      {
+        name: 'a mean a channel, beyond the edges',
+        inputs: { x: { shape: [3, 2, 5, 4], ties: 256 }, windows: { shape: [3, 3], below: 7 }, mean: [2] },
+        run: ({ x, windows, mean }) => ops.cropImages(ops.cast(x, 'u8'), windows, { size: 4, mean }),
+      },
+      {
+        name: 'large',
+        inputs: { x: { shape: [4, 3, 70, 70], ties: 256 }, windows: { shape: [4, 3], below: 6 } },
+        run: ({ x, windows }) => ops.cropImages(ops.cast(x, 'u8'), windows, { size: 64 }),
+      },
+    ],
+  },
   div: { rule: divRule, cases: broadcasting(ops.div, 0.5, 2) },
   exp: { rule: expRule, cases: elementwise(ops.exp) },
   flatten: {

@@ -1,7 +1,7 @@
 import type { Batch, Loader } from '../data/loader';
 import type { ColumnNet } from '../models';
-import { tensor } from '../tensor/create';
 import { scope } from '../tensor/scope';
+import { batchImages } from './input';
 import { addSoftmax, count, emptyTally, means } from './metrics';
 
 /** A network and its view of a split. */
@@ -72,10 +72,7 @@ export async function evaluate(candidates: readonly Candidate[], options: Evalua
 /** Queues a batch; resolves to its logits, (count · views) × classes. */
 function forward({ model, loader }: Candidate, batch: Batch): Promise<Float32Array> {
   using s = scope();
-  const x = tensor(batch.images as Float32Array, {
-    shape: [batch.count * batch.views, ...loader.shape] as [number, number, number, number],
-    device: model.devices[0]!,
-  });
+  const x = batchImages(loader, batch, model.devices[0]!);
   const logits = model.forward(x).data();
   void s;
   return logits;

@@ -1,8 +1,14 @@
 // What stands between a data set and a network: which part of an image, minus what, times what. A run keeps these facts in its checkpoint, so
 // that images can be shown to it later without the data set it learned from.
-import { colourNoise, imagenetComponents } from '../data/colour';
+import { noGrad } from '../autograd/tape';
+import { type ColourComponents, colourNoise, imagenetComponents } from '../data/colour';
 import { channelMeans, type Dataset, limitSplit, meanImage, type Split, sliceSplit } from '../data/dataset';
-import { Loader, type LoaderOptions } from '../data/loader';
+import { type Batch, Loader, type LoaderOptions } from '../data/loader';
+import { cropImages } from '../ops';
+import { tensor } from '../tensor/create';
+import type { Device } from '../tensor/device';
+import { scope } from '../tensor/scope';
+import type { Tensor } from '../tensor/tensor';
 import type { Recipe } from './recipe';
 
 export interface InputFacts {
@@ -75,7 +81,13 @@ export async function inputFacts(
   return { classes, channels, height, width, size, scale: recipe.input.scale, mean };
 }
 
-export function trainLoader(facts: InputFacts, split: Split, recipe: Recipe): Loader {
+/** @param colours of the training images, where the data set knows them */
+export function trainLoader(
+  facts: InputFacts,
+  split: Split,
+  recipe: Recipe,
+  colours: ColourComponents = imagenetComponents,
+): Loader {
   const { crop, pad, mirror, share, colour, colourUntil } = recipe.augmentation;
   return new Loader(facts, split, {
     ...common(facts, recipe.batch),
@@ -89,7 +101,7 @@ export function trainLoader(facts: InputFacts, split: Split, recipe: Recipe): Lo
     ...(colour > 0 && facts.channels === 3
       ? {
           colour: {
-            ...colourNoise(imagenetComponents, recipe.preset),
+            ...colourNoise(colours, recipe.preset),
             std: colour,
             ...(colourUntil === null ? {} : { until: colourUntil }),
           },
@@ -110,5 +122,29 @@ export function testLoader(facts: InputFacts, split: Split, batch: number, tenCr
 }
 
 function common(facts: InputFacts, batch: number): LoaderOptions {
-  return { batch, size: facts.size, mean: facts.mean, scale: facts.scale };
+  return { batch, size: facts.size, mean: facts.mean, scale: facts.scale, views: 'device' };
+}
+
+/**
+ * A batch as a network reads it, (count · views) × channels × size × size on the device: where the loader left the views to it, made
+ * there from the stored bytes by `ops.cropImages`.
+ */
+export function batchImages(loader: Loader, batch: Batch, device: Device): Tensor<[number, number, number, number]> {
+  const [channels, ...size] = loader.shape;
+  const { views, count, windows, shifts } = batch;
+  if (!windows)
+    return tensor(batch.images as Float32Array, {
+      shape: [count * views, channels, ...size] as [number, number, number, number],
+      device,
+    });
+  using s = scope();
+  const { height, width } = loader.stored;
+  const x = tensor(batch.images as Uint8Array, { shape: [count, channels, height, width], dtype: 'u8', device });
+  const places = tensor(windows, { shape: [count * views, 3], dtype: 'i32', device });
+  const shift = shifts ? tensor(shifts, { shape: [count, channels], device }) : null;
+  const { mean: values, scale } = loader;
+  const mean = values
+    ? tensor(values, { shape: values.length === channels ? [channels] : [channels, height, width], device })
+    : null;
+  return s.keep(noGrad(() => cropImages(x, places, { size, views, mean, shift, scale })));
 }

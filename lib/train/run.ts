@@ -153,7 +153,7 @@ async function assemble(
   const order = orderOf(learned);
   if (checkpoint) sameImages(checkpoint, dataset, order);
   const facts = checkpoint?.facts ?? (await inputFacts(dataset, learned, recipe));
-  const loader = trainLoader(facts, learned, recipe);
+  const loader = trainLoader(facts, learned, recipe, dataset.colours);
   const model = buildModel(recipe, facts);
   let optimiser: Sgd;
   try {

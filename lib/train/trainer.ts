@@ -8,6 +8,7 @@ import type { Device } from '../tensor/device';
 import { scope } from '../tensor/scope';
 import { seedOf } from './build';
 import { type Evaluation, evaluate } from './evaluate';
+import { batchImages } from './input';
 import { Meter } from './meter';
 import { count, emptyTally, type MetricsLine, type MetricsLog, means, type Tally } from './metrics';
 import { type LayerNorms, layerNorms } from './norms';
@@ -196,10 +197,7 @@ export class Trainer {
     const learned = Object.fromEntries(Object.entries(model.params).filter(([name]) => !frozen.has(name)));
     using s = scope();
     const device = model.devices[0]!;
-    const x = tensor(batch.images as Float32Array, {
-      shape: [batch.count, ...loader.shape] as [number, number, number, number],
-      device,
-    });
+    const x = batchImages(loader, batch, device);
     const labels = tensor(batch.labels, { shape: [batch.count], dtype: 'i32', device });
     using t = tape();
     const logits = model.forward(x, { train: true, seed: seedOf(recipe, 'dropout', step) });

@@ -3,6 +3,7 @@
 
 // clang-format off
 #define CONVTAPE_FOR_EACH_FAMILY(X) \
+  X(data)                           \
   X(update)                         \
   X(elementwise)                    \
   X(rows)                           \

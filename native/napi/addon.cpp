@@ -7,8 +7,10 @@
 #include "cpu/isa.h"
 #include "cpu/pool.h"
 #include "cpu/rates.h"
+#include "data/jpeg.h"
 #include "napi/env.h"
 #include "napi/launch.h"
+#include "napi/records.h"
 #include "napi/storage.h"
 
 namespace convtape::js {
@@ -149,6 +151,7 @@ Napi::Object build(Napi::Env env) {
   row.Set("isas", isas);
   row.Set("isa", cpu::kernels().isa);
   row.Set("widestIsa", cpu::widestIsa());
+  row.Set("jpeg", data::haveJpeg());
   return row;
 }
 
@@ -170,6 +173,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     exports.Set("precision", Napi::Function::New(env, precision, "precision"));
     exports.Set("numThreads", Napi::Function::New(env, numThreads, "numThreads"));
     exports.Set("machineRate", Napi::Function::New(env, machineRate, "machineRate"));
+    exports.Set("readRecords", Napi::Function::New(env, readRecords, "readRecords"));
+    exports.Set("crc32c", Napi::Function::New(env, crc32c, "crc32c"));
     return exports;
   });
 }

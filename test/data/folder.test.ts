@@ -387,8 +387,14 @@ describe('openDataset', () => {
   });
 
   test.each([
-    ['mnist', '--data mnist: there is no such kind of data; there are fashion-mnist[:DIR], cifar10:DIR, folder:DIR'],
-    ['', '--data : there is no such kind of data; there are fashion-mnist[:DIR], cifar10:DIR, folder:DIR'],
+    [
+      'mnist',
+      '--data mnist: there is no such kind of data; there are fashion-mnist[:DIR], cifar10:DIR, folder:DIR, shards:DIR, imagenet:DIR',
+    ],
+    [
+      '',
+      '--data : there is no such kind of data; there are fashion-mnist[:DIR], cifar10:DIR, folder:DIR, shards:DIR, imagenet:DIR',
+    ],
     ['cifar10', '--data cifar10: expected cifar10:DIR, with the folder of the images'],
     ['folder:', '--data folder:: a folder is missing after the colon'],
   ])('%j', async (spec, message) => {

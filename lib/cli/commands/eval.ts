@@ -27,7 +27,10 @@ export function evalCommand(program: Command, io: Io): void {
     .command('eval')
     .description('top-1 and top-5 error of a run; of several together, whose class probabilities are averaged')
     .argument('<run...>', 'folders of runs; of several the class probabilities are averaged')
-    .option('--data <set>', 'fashion-mnist[:DIR], cifar10:DIR, folder:DIR (default: what the run was trained on)')
+    .option(
+      '--data <set>',
+      'fashion-mnist[:DIR], cifar10:DIR, folder:DIR, shards:DIR (default: what the run was trained on)',
+    )
     .addOption(new Option('--split <name>', 'which images').choices(['train', 'validation', 'test']).default('test'))
     .option('--ten-crop', 'average over four corners, the centre and their mirror images')
     .option('--with <run...>', 'average with these runs')

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { dataKinds } from '../../data';
 import { type RecipeInput, setKey } from '../../train/recipe';
 import { readRecipeFile, recipeNames } from '../../train/recipe_file';
 import { reportTraining } from '../../train/report';
@@ -31,7 +32,7 @@ export function trainCommand(program: Command, io: Io): void {
     .command('train')
     .description('train a network; writes config.json, metrics.jsonl and checkpoint.safetensors into the run’s folder')
     .option('--recipe <name|file>', `settings from a file: ${recipeNames().join(', ')}, or a path; options come on top`)
-    .option('--data <set>', 'fashion-mnist[:DIR], cifar10:DIR, folder:DIR')
+    .option('--data <set>', 'fashion-mnist[:DIR], cifar10:DIR, folder:DIR, shards:DIR, imagenet:DIR')
     .option('--model <name>', 'alexnet or alexnet-small (default: alexnet)')
     .option('--devices <names>', 'one device: the grouped network; two: a column on each (default: two of a kind)')
     .requiredOption('--out <folder>', 'the run’s folder')
@@ -56,7 +57,7 @@ export function trainCommand(program: Command, io: Io): void {
     .action(async (options: TrainOptions) => {
       const recipe = recipeOf(options);
       if (!options.resume && recipe.data === undefined)
-        throw new UsageError('train needs --data: fashion-mnist[:DIR], cifar10:DIR or folder:DIR');
+        throw new UsageError(`train needs --data: ${dataKinds.join(', ')}`);
       const { result, facts, received } = await trainWithProgress(io, recipe, {
         ...options,
         watch: watchPort(options.watch),

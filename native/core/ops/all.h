@@ -7,6 +7,7 @@
 #include "core/ops/binary.h"
 #include "core/ops/cast.h"
 #include "core/ops/conv2d.h"
+#include "core/ops/crop_images.h"
 #include "core/ops/cross_entropy.h"
 #include "core/ops/dropout.h"
 #include "core/ops/fill.h"
@@ -57,6 +58,7 @@ namespace convtape {
   X(SoftmaxGrad)                \
   X(CrossEntropy)               \
   X(CrossEntropyGrad)           \
+  X(CropImages)                 \
   X(Sgd)
 // clang-format on
 
