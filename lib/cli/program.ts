@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../version';
 import { benchCommand } from './commands/bench';
+import { dataCommand } from './commands/data';
 import { devicesCommand } from './commands/devices';
 import { evalCommand } from './commands/eval';
 import { gradcheckCommand } from './commands/gradcheck';
@@ -31,6 +32,7 @@ function build(io: Io): Command {
     trainCommand,
     evalCommand,
     predictCommand,
+    dataCommand,
     gradcheckCommand,
     selftestCommand,
     benchCommand,

@@ -116,7 +116,7 @@ async function faultOf(bytes: Buffer, [, size, sha256]: File): Promise<string | 
   return sum === sha256 ? null : `wrong checksum: expected SHA-256 ${sha256}, got ${sum} (${content.length} bytes)`;
 }
 
-function networkReason(error: unknown, patience: number): string {
+export function networkReason(error: unknown, patience: number): string {
   // by its fields, not by its class: fetch's errors may be of another realm
   const { name, message, cause } = error as Error & { cause?: NodeJS.ErrnoException };
   if (name === 'AbortError') return `no answer for ${patience} seconds`;

@@ -103,8 +103,15 @@ export async function decodePicture(file: Buffer, size: number, pixels: number):
   try {
     return await decodeImage(sharp, file, size, pixels);
   } catch (error) {
-    throw new DecodeError(reasonOf(error), { cause: error });
+    throw new DecodeError(decodeFault(file, (error as Error).message, pixels), { cause: error });
   }
+}
+
+/** In words of our own: where several images fail at a time, sharp's own may be those of another. */
+function decodeFault(file: Buffer, message: string, pixels: number): string {
+  if (file.length === 0) return 'the file is empty';
+  if (message.includes('pixel limit')) return `it would unfold to more than ${pixels} pixels`;
+  return message.includes('unsupported image format') ? 'it is no image' : 'it is damaged or cut short';
 }
 
 /** Planes of size × size as a JPEG file, colours at half the resolution as photographs have them. */
