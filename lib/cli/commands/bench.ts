@@ -3,11 +3,23 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { Bench } from '../../bench/bench';
 import { type Comparison, compare } from '../../bench/compare';
 import { dataSuite } from '../../bench/data';
-import { digits, machineLine, noisy, rowCells, rowHead, seconds, withoutEmpty } from '../../bench/format';
+import {
+  digits,
+  machineLine,
+  noisy,
+  peerCells,
+  peerHead,
+  rowCells,
+  rowHead,
+  seconds,
+  withoutEmpty,
+} from '../../bench/format';
 import { growthSentences, growthSuite } from '../../bench/growth';
 import { layersSuite } from '../../bench/layers';
 import { type NetName, netNames } from '../../bench/nets';
 import { opsSuite } from '../../bench/ops';
+import { addPeers } from '../../bench/peers';
+import { writeReport } from '../../bench/report';
 import { type BenchResult, parseResult } from '../../bench/schema';
 import { startupSuite } from '../../bench/startup';
 import { stepSuite } from '../../bench/step';
@@ -26,6 +38,7 @@ interface Common {
   compare?: string;
   compareBy: 'wall' | 'cpu';
   failOnRegression?: boolean;
+  peers?: string | true;
 }
 
 interface NetOptions extends Common {
@@ -91,6 +104,28 @@ export function benchCommand(program: Command, io: Io): void {
       await runSuite(io, 'growth', options, (b) => growth(io, b, options));
     },
   );
+
+  suite(bench, 'report', 'every suite on AlexNet; writes performance.md, its JSON and its charts')
+    .option('--out <folder>', 'where to', 'docs')
+    .action(async (options: Common & { out: string }) => {
+      const all = { ...options, model: 'alexnet' as const };
+      await runSuite(
+        io,
+        'report',
+        options,
+        async (b) => {
+          await steps(b, all);
+          await layers(b, all);
+          await opsSuite(b, { device: device('cpu:0') });
+          await dataSuite(b, { batch: 128, placement: placements(undefined).at(-1)! });
+          await startupSuite(b, device('cpu:0'));
+          await growth(io, b, all);
+        },
+        async (result) => {
+          for (const path of await writeReport(result, options.out)) io.err(`wrote ${path}\n`);
+        },
+      );
+    });
 }
 
 interface DeviceOptions extends Common {
@@ -126,6 +161,7 @@ function suite(bench: Command, name: string, description: string): Command {
     .option('--reps <n>', 'samples of each (default: as many as fit into 1.5 s, 3 to 40)', wholeNumber)
     .option('--threads <n>', 'CPU threads (default: every core)', wholeNumber)
     .option('--quick', 'small sizes, few samples: a look, not a figure to quote')
+    .option('--peers [dir]', 'run PyTorch, and onnxruntime-node and tfjs from DIR’s node_modules, on the same work')
     .option('--json [file]', 'print one JSON object, or write it to a file')
     .option('--compare <file>', 'show what moved since that JSON was written')
     .option('--compare-by <time>', 'wall: median time as it passed; cpu: least processor time', comparedTime, 'wall')
@@ -184,7 +220,13 @@ async function layers(bench: Bench, options: NetOptions & { layer?: string[] }):
 }
 
 /** Runs a suite, and tells, writes and compares what came out. */
-async function runSuite(io: Io, name: string, options: Common, body: (bench: Bench) => Promise<void>): Promise<void> {
+async function runSuite(
+  io: Io,
+  name: string,
+  options: Common,
+  body: (bench: Bench) => Promise<void>,
+  write?: (result: BenchResult) => Promise<void>,
+): Promise<void> {
   if (options.failOnRegression && !options.compare)
     throw new UsageError('--fail-on-regression needs --compare, with the JSON of the run to hold against');
   const before = options.compare === undefined ? null : await readResult(options.compare);
@@ -206,7 +248,18 @@ async function runSuite(io: Io, name: string, options: Common, body: (bench: Ben
     });
     io.err(`${machineLine(bench.machine.report())}\n`);
     await body(bench);
-    const result = bench.finish(`convtape bench ${name}`);
+    const flags = `${options.quick ? ' --quick' : ''}${options.peers ? ' --peers' : ''}`;
+    let result = bench.finish(`convtape bench ${name}${flags}`);
+    if (options.peers) {
+      // Our own memory goes back first: the peers' shall not be what this machine has left.
+      for (const d of devices('cpu')) d.releaseCached();
+      result = await addPeers(result, {
+        folder: options.peers === true ? process.cwd() : options.peers,
+        quick: options.quick ?? false,
+        log: (line) => io.err(`${line}\n`),
+      });
+    }
+    await write?.(result);
     await deliver(io, options, result, before);
   } finally {
     numThreads(threads);
@@ -251,6 +304,8 @@ function resultText(result: BenchResult): string {
   return [
     `\n${machineLine(result.machine)}\n\n`,
     table(head, rows),
+    result.peers.length > 0 ? `\n${table(peerHead, peerCells(result))}` : '',
+    ...result.missing.map((m) => `${m.system}: ${m.reason}\n`),
     ...growthSentences(result).map((line) => `${line}\n`),
     result.machine.load > 1
       ? `\nthe machine was busy (load ${digits(result.machine.load)}) when this began: its figures are lower bounds\n`
