@@ -87,6 +87,19 @@ test('ILSVRC: oddities are read, faults skipped and listed, statistics exact, no
   expect([sheet.format, sheet.width]).toEqual(['png', 8 + 8 * 136]);
 });
 
+const procFile = (pid: number, name: string) => {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, 'latin1');
+  } catch {
+    return ''; // it has ended
+  }
+};
+const commandOf = (pid: number) => procFile(pid, 'cmdline');
+const childProcesses = () =>
+  readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0 && procFile(pid, 'stat').split(') ').at(-1)?.split(' ')[1] === String(process.pid));
+
 test('the bytes do not depend on the number of workers, nor on one’s sudden end', async () => {
   const [one, three] = [out(), out()];
   await prepareSet(ilsvrc, one, small);
@@ -99,13 +112,13 @@ test('the bytes do not depend on the number of workers, nor on one’s sudden en
     onNote: (text) => notes.push(text),
     onProgress: (done) => {
       if (killed || done < 1) return;
-      const { stdout } = spawnSync('ps', ['-o', 'pid=,args=', '--ppid', String(process.pid)], { encoding: 'utf8' });
-      const worker = /^\s*(\d+) .*prepare\/worker/m.exec(stdout);
-      if (worker) process.kill(Number(worker[1]), 'SIGKILL');
+      const worker = childProcesses().find((pid) => commandOf(pid).includes('prepare/worker'));
+      if (worker) process.kill(worker, 'SIGKILL');
       killed = true;
     },
   });
   expect(killed).toBe(true);
+  expect(notes.length).toBeLessThanOrEqual(1);
   expect(notes.filter((note) => !/^a worker was ended by SIGKILL; .*\.shard is begun again$/.test(note))).toEqual([]);
   expect(contents(three)).toEqual(contents(one));
 });
@@ -313,6 +326,8 @@ test('the command line: inspect, wrong usage, and a run on the set', async () =>
     status: 1,
     err: expect.stringContaining('holds no prepared set'),
   });
+  const read = JSON.parse((await convtape('data', 'inspect', dir, '--read', '--json')).out).read;
+  expect([read.images, read.processorMilliseconds > 0]).toEqual([31, true]);
   expect((await convtape('data', 'prepare', ilsvrc)).status).toBe(2);
   expect((await convtape('data', 'prepare', ilsvrc, dir, '--quality', '101')).status).toBe(2);
   const run = join(root, 'run');

@@ -1,7 +1,17 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
-import { fetchFashionMnist, type Layout, layouts, prepareSet, readSet, type ShardSet, Stopped } from '../../data';
+import {
+  fetchFashionMnist,
+  type Layout,
+  Loader,
+  layouts,
+  openShards,
+  prepareSet,
+  readSet,
+  type ShardSet,
+  Stopped,
+} from '../../data';
 import { cacheFolder } from '../../data/fashion_mnist';
 import { archiveSets, fetchArchive } from '../../data/fetch_archive';
 import { Interrupted } from '../errors';
@@ -52,10 +62,19 @@ export function dataCommand(program: Command, io: Io): void {
     .command('inspect')
     .description('what a prepared set holds')
     .argument('<set>', 'the set’s folder')
+    .option('--read', 'also read and check every image, as a training run does, and say how long that takes')
     .option('--json', 'print one JSON object')
-    .action(async (dir: string, options: { json?: boolean }) => {
+    .action(async (dir: string, options: { read?: boolean; json?: boolean }) => {
       const set = await readSet(dir);
-      io.out(options.json ? `${JSON.stringify(summary(dir, set))}\n` : text(dir, set));
+      const read = options.read ? await readAll(io, dir) : undefined;
+      const rate = read
+        ? `read ${read.images} images: ${read.imagesPerSecond.toFixed(0)} images/s, ${read.processorMilliseconds.toFixed(2)} ms of processor time an image\n`
+        : '';
+      io.out(
+        options.json
+          ? `${JSON.stringify({ ...summary(dir, set), ...(read && { read }) })}\n`
+          : `${text(dir, set)}${rate}`,
+      );
     });
   data
     .command('fetch')
@@ -172,4 +191,30 @@ async function fetchSet(io: Io, name: Fetchable, dir = cacheFolder()): Promise<s
   } finally {
     progress.end();
   }
+}
+
+/** Every image of a set once, in the order of a training run, up to where a device would take over. */
+async function readAll(io: Io, dir: string) {
+  const progress = new Progress(io);
+  const data = await openShards(dir, (line) => progress.line(line));
+  const splits = [...new Set([data.train, data.validation ?? data.test, data.test])];
+  const total = splits.reduce((sum, split) => sum + split.length, 0);
+  progress.begin('reading', total);
+  const begun = performance.now();
+  const before = process.cpuUsage();
+  let images = 0;
+  try {
+    for (const split of splits) {
+      const loader = new Loader(data, split, { batch: 128, shuffle: true, view: 'random', views: 'device' });
+      for await (const batch of loader.epoch(0)) {
+        images += batch.count;
+        progress.update(images);
+      }
+    }
+  } finally {
+    progress.end();
+  }
+  const seconds = (performance.now() - begun) / 1000;
+  const { user, system } = process.cpuUsage(before);
+  return { images, seconds, imagesPerSecond: images / seconds, processorMilliseconds: (user + system) / 1000 / images };
 }
