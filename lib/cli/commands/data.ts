@@ -86,7 +86,6 @@ export function dataCommand(program: Command, io: Io): void {
       const data = await fetchSet(io, name, dir);
       io.out(options.json ? `${JSON.stringify({ name, data })}\n` : `use it with --data ${data}\n`);
     });
-  for (const command of data.commands) command.option('--debug', 'show the stack of an error');
 }
 
 function quality(value: string): number {
