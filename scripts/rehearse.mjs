@@ -30,7 +30,7 @@ const HELP = `usage: npm run rehearse -- [options]
   --steps <n>         updates of the whole run, default 12
   --kills <n>         times the run is killed, default 20
   --seed <n>          of the images and of the moments, default 0
-  --layout <name>     folders (default): class folders, read as they are; ilsvrc: archives, prepared first by convtape data prepare
+  --layout <name>     ilsvrc (default): archives, prepared first by convtape data prepare; folders: class folders, read as they are
   --out <folder>      where all of it goes, kept afterwards; default: a temporary folder, removed
   --command <text>    how the command line is run, default: node dist/cli/main.js
 `;
@@ -44,7 +44,7 @@ const { values: options } = parseArgs({
     steps: { type: 'string', default: '12' },
     kills: { type: 'string', default: '20' },
     seed: { type: 'string', default: '0' },
-    layout: { type: 'string', default: 'folders' },
+    layout: { type: 'string', default: 'ilsvrc' },
     out: { type: 'string' },
     command: { type: 'string', default: 'node dist/cli/main.js' },
     help: { type: 'boolean', default: false },

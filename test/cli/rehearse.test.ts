@@ -18,7 +18,7 @@ test('a run killed twice anywhere ends with the bits of one that nobody stopped,
   const { status, stdout, stderr } = rehearse(...size, '--kills', '2', '--command', command);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   expect(stdout).toMatch(
-    /^64 images in 3 classes, with cmyk, grey, turned, png, cut short among them\n6 steps of alexnet-small/,
+    /^64 images in 3 classes, with cmyk, grey, turned, png, cut short among them\nprepared: \d+ files in .*\n6 steps of alexnet-small/,
   );
   expect(stdout.match(/^session \d+: killed, checkpoint of step [0-6]$/gm)).toHaveLength(2);
   expect(stdout).toMatch(
@@ -33,7 +33,16 @@ test('what it cannot do it says in one line', () => {
     stderr: 'rehearse: --images: expected one a class and more, 1000, got 5\n',
   });
   // A command that fails is no success.
-  const { status, stderr } = rehearse('--classes', '1', '--images', '1', '--command', 'node -e process.exit(7) --');
+  const { status, stderr } = rehearse(
+    '--classes',
+    '1',
+    '--images',
+    '1',
+    '--command',
+    'node -e process.exit(7) --',
+    '--layout',
+    'folders',
+  );
   expect(status).toBe(1);
   expect(stderr).toMatch(/^rehearse: convtape train .* ended with 7:/);
 });

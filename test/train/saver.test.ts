@@ -43,8 +43,14 @@ test('a checkpoint is taken at once and written later; the next one waits for it
       events.push(`wrote ${taken} ${progress} ${lr}`);
     };
   });
-  await saver.begin(Promise.resolve('one'), 0.1);
+  // Where the run stands is known only after it has gone on.
+  const known = deferred();
+  await saver.begin(
+    known.promise.then(() => 'one'),
+    0.1,
+  );
   value = 2;
+  known.resolve();
   events.push('trained on');
   const second = saver.begin(Promise.resolve('two'), 0.2).then(() => events.push('second taken'));
   value = 3;
