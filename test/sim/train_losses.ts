@@ -8,7 +8,7 @@ import { alexnetSmallSpec, type NetSpec } from '../../lib/models/spec';
 
 const BATCH = 2;
 
-/** All layers of the network of the text, with a sixteenth of the small net's maps. */
+/** All layers of the network of the text, with an eighth of the small net's maps. */
 function scaledDown(): NetSpec {
   const small = alexnetSmallSpec({
     classes: 4,
@@ -22,6 +22,8 @@ function scaledDown(): NetSpec {
   return {
     ...small,
     convs: small.convs.map((c) => ({ ...c, filters: c.filters / 8, weightStd: c.weightStd * 2 })),
+    // Logits that matter, so that the loss depends on every layer from the first step on.
+    output: { ...small.output, weightStd: 0.5 },
     hidden: small.hidden.map((h) => ({ ...h, units: 16, weightStd: h.weightStd * 2 })),
   };
 }
