@@ -1,15 +1,12 @@
 // Every CUDA kernel against the CPU's, on the simulator: whatever the order of threads, copies and streams, and with faults planted in the
 // kernels' own text, which must be found and named.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildTarget } from '../support/native_build';
 
 const root = join(__dirname, '../..');
 const build = join(root, 'build');
-
-function make(target: string): void {
-  execFileSync('cmake', ['--build', build, '--target', target, '-j2'], { stdio: 'pipe' });
-}
 
 function check(program: string, args: string[], policy = { seed: 1, copies: 'random', streams: 'random' }) {
   const run = spawnSync(join(build, program), args, {
@@ -29,7 +26,7 @@ function check(program: string, args: string[], policy = { seed: 1, copies: 'ran
 const policies = ['eager', 'lazy', 'random'];
 
 describe('kernels as they are', () => {
-  beforeAll(() => make('convtape_device_check_sim'), 900_000);
+  beforeAll(() => void buildTarget('convtape_device_check_sim'), 900_000);
 
   test('every case gives what the CPU gives', () => {
     const { status, lines } = check('convtape_device_check_sim', []);
@@ -179,7 +176,7 @@ describe('kernels with a change planted in their text', () => {
     }
     for (const { file } of wide)
       writeFileSync(join(folder, `${file}.cpp`), `#define CONVTAPE_NARROW_LIMIT 0\n${textOf(file)}`);
-    make('convtape_device_check_planted');
+    buildTarget('convtape_device_check_planted');
   }, 900_000);
 
   test.each(wide)('$file with 64-bit indices gives what the CPU gives', ({ op }) => {

@@ -1,12 +1,11 @@
 // The simulator finds every fault it claims to find, whatever the order of threads, copies and streams.
 import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
+import { buildTarget } from '../support/native_build';
 
-const build = join(__dirname, '../../build');
-
+let program: string;
 beforeAll(() => {
-  execFileSync('cmake', ['--build', build, '--target', 'simt_faults'], { stdio: 'pipe' });
-}, 300_000);
+  program = buildTarget('simt_faults');
+}, 900_000);
 
 const policies = ['eager', 'lazy', 'random'];
 const runs = policies.flatMap((copies) => policies.map((streams) => [copies, streams] as const));
@@ -15,7 +14,7 @@ test.each(runs)(
   'copies %s, streams %s, ten seeds: each planted fault is named, and nothing else is',
   (copies, streams) => {
     for (let seed = 1; seed <= 10; seed++) {
-      const output = execFileSync(join(build, 'simt_faults'), {
+      const output = execFileSync(program, {
         encoding: 'utf8',
         timeout: 60_000,
         env: {
