@@ -58,6 +58,7 @@ void matmulCases(Cases& cases) {
       product(cases, {1, 1000, 999, 1001, a, b, true});
       product(cases, {1, 4096, 4096, 4096, a, b, false});
     }
+  product(cases, {1, 3, 5, 10260, false, true, false});  // fewer parts than wanted: they are whole multiples of 64 deep
   product(cases, {0, 3, 4, 5, false, false, false}, false);
   product(cases, {1, 0, 4, 5, false, false, false});
   product(cases, {1, 256, 130, 9, false, true, true});  // tiles of 128 where there are as many as multiprocessors

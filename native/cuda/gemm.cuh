@@ -120,24 +120,40 @@ __global__ void __launch_bounds__(Math::kThreads, Math::kBlocks) multiply(Produc
       });
 }
 
-// How many parts the depth is cut into: enough that a large card is busy, by the sizes alone so that every card gives the same bits; each
-// part at least kLeastDepth deep.
-inline unsigned splitsOf(int64_t rows, int64_t columns, int64_t depth, int64_t batch) {
-  constexpr int64_t kBusy = 512, kLeastDepth = 512;
+// How deep the parts are that the depth is cut into: so that a large card is busy, by the sizes alone so that every card gives the same
+// bits, and no part is empty.
+inline int64_t partDepthOf(int64_t rows, int64_t columns, int64_t depth, int64_t batch) {
+  constexpr int64_t kBusy = 512, kLeastDepth = 512, kUnit = 64;
   const int64_t tiles = ((rows + 63) / 64) * ((columns + 63) / 64) * batch, wanted = kBusy / tiles, most = depth / kLeastDepth;
-  const int64_t splits = wanted < most ? wanted : most;
-  return static_cast<unsigned>(splits < 1 ? 1 : splits);
+  const int64_t parts = wanted < most ? wanted : most;
+  return parts > 1 ? ((depth - 1) / parts / kUnit + 1) * kUnit : depth;
 }
 
 // What computes a product here. Float32 where nothing else was asked for: on cards whose tensor cores are more than three times as fast
 // as their float32 units, those of data centres, by three tf32 products; else by float32 units.
 enum class Arithmetic { Core, Tf32x3, Tf32, Bf16 };
+
+inline bool usesTf32x3(int capability) { return capability == 80 || capability == 90 || capability == 100 || capability == 103; }
+
+// Which of the architectures these files were compiled for a card runs: the newest that is not newer than the card.
+inline int compiledFor(int capability) {
+#ifdef __CUDA_ARCH_LIST__
+  constexpr int kList[] = {__CUDA_ARCH_LIST__};
+  int best = 0;
+  for (const int architecture : kList)
+    if (architecture <= 10 * capability && architecture > 10 * best) best = architecture / 10;
+  return best;
+#else
+  return capability;
+#endif
+}
+
 inline Arithmetic arithmeticOf(const Context& context) {
-  if (context.capability < 80) return Arithmetic::Core;
+  const int code = compiledFor(context.capability);
+  if (code < 80) return Arithmetic::Core;
   if (context.precision == Precision::Tf32) return Arithmetic::Tf32;
   if (context.precision == Precision::Bf16) return Arithmetic::Bf16;
-  const int c = context.capability;
-  return c == 80 || c == 90 || c == 100 || c == 103 ? Arithmetic::Tf32x3 : Arithmetic::Core;
+  return usesTf32x3(context.capability) && usesTf32x3(code) ? Arithmetic::Tf32x3 : Arithmetic::Core;
 }
 
 template <class Math, class A, class B>
@@ -174,7 +190,8 @@ void product(Context& context, const char* name, const A& a, const B& b, const T
     failf(ErrorKind::Range, context.op,
           "a product of %lld rows, %lld columns and depth %lld: the GPU kernels take at most 2147483647 of each",
           static_cast<long long>(rows), static_cast<long long>(columns), static_cast<long long>(depth));
-  const int64_t splits = splitsOf(rows, columns, depth, batch), tiles = ((rows + 63) / 64) * ((columns + 63) / 64) * splits;
+  const int64_t partDepth = partDepthOf(rows, columns, depth, batch), splits = depth > partDepth ? (depth - 1) / partDepth + 1 : 1;
+  const int64_t tiles = ((rows + 63) / 64) * ((columns + 63) / 64) * splits;
   if (tiles > kMost)
     failf(ErrorKind::Range, context.op, "an output of %lld by %lld is more than one launch can compute", static_cast<long long>(rows),
           static_cast<long long>(columns));
@@ -186,7 +203,7 @@ void product(Context& context, const char* name, const A& a, const B& b, const T
   p.columns = static_cast<unsigned>(columns);
   p.depth = static_cast<unsigned>(depth);
   p.splits = static_cast<unsigned>(splits);
-  p.splitDepth = static_cast<unsigned>(splits > 1 ? ((depth + splits - 1) / splits + 63) / 64 * 64 : depth);
+  p.splitDepth = static_cast<unsigned>(partDepth);
   for (int64_t first = 0; first < batch; first += kMost / tiles) {
     const int64_t rest = batch - first;
     Product<A, B> some = p;

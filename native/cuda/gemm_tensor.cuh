@@ -17,7 +17,7 @@ enum class Rounding {
 template <Rounding kRounding>
 struct Tensor {
   static constexpr int kM = 64, kN = 128, kWarpM = 64, kWarpN = 32, kDepth = 16, kStages = 3;
-  static constexpr int kThreads = kM / kWarpM * (kN / kWarpN) * 32, kBlocks = kRounding == Rounding::Tf32x3 ? 2 : 3;
+  static constexpr int kThreads = kM / kWarpM * (kN / kWarpN) * 32, kBlocks = 2;
   static constexpr int kTilesM = kWarpM / 16, kTilesN = kWarpN / 8;
   // A lane reads (g, q): banks 20·g + q or 8·q + g, all different.
   template <class Source>
@@ -60,14 +60,14 @@ struct Tensor {
 #ifdef CONVTAPE_TENSOR_CORES
     if constexpr (kRounding == Rounding::Bf16) {
       addBf16<TileA<A>, TileB<B>>(a, b);
-    } else {
+    } else if constexpr (kRounding == Rounding::Tf32) {
       CONVTAPE_UNROLL
-      for (int k = 0; k < kDepth; k += 8) {
-        if constexpr (kRounding == Rounding::Tf32)
-          addTf32<TileA<A>, TileB<B>>(a, b, k);
-        else
-          addTf32x3<TileA<A>, TileB<B>>(a, b, k);
-      }
+      for (int k = 0; k < kDepth; k += 8) addTf32<TileA<A>, TileB<B>>(a, b, k);
+    } else {
+#ifdef CONVTAPE_TF32X3
+      CONVTAPE_ROLLED
+      for (int k = 0; k < kDepth; k += 8) addTf32x3<TileA<A>, TileB<B>>(a, b, k);
+#endif
     }
 #endif
   }

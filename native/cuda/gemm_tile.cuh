@@ -4,6 +4,16 @@
 #include "cuda/mma.cuh"
 #include "cuda/sources.cuh"
 
+// Loops whose every round keeps places in registers are unrolled by four only, and the largest not at all: unrolled whole they would need
+// more registers than there are.
+#ifdef __CUDACC__
+#define CONVTAPE_UNROLL_4 _Pragma("unroll 4")
+#define CONVTAPE_ROLLED _Pragma("unroll 1")
+#else
+#define CONVTAPE_UNROLL_4
+#define CONVTAPE_ROLLED
+#endif
+
 namespace convtape::CONVTAPE_GPU {
 
 // kRows × kDepth floats, the depth innermost or the rows. Lines are padded by kPad floats: whole 16 bytes, and such that the reads of a
@@ -31,7 +41,6 @@ __device__ __forceinline__ void copyTile(float* tile, const Source& source, unsi
     const unsigned k = firstDepth + static_cast<unsigned>(depth);
     return k < endDepth ? source.depth(k) : Source::outsideDepth();
   };
-  // kWide floats a copy; kInner lines of copies along the inner index, kOuter along the other.
   if constexpr (Source::kVectors && Source::kDepthInner == T::depthInner) {
     if (source.vectors) {
       constexpr int kInner = (T::depthInner ? T::depth : T::rows) / 4, kStep = kThreads / kInner;
@@ -63,7 +72,7 @@ __device__ __forceinline__ void copyTile(float* tile, const Source& source, unsi
     static_assert(kThreads % T::depth == 0 && T::rows % kStep == 0, "every thread copies as many floats");
     const int inner = t % T::depth;
     const auto depth = depthAt(inner);
-    CONVTAPE_UNROLL
+    CONVTAPE_UNROLL_4
     for (int i = 0; i < T::rows / kStep; ++i) {
       const int row = t / T::depth + i * kStep;
       const float* from = source.at(rowAt(row), depth);
@@ -74,7 +83,7 @@ __device__ __forceinline__ void copyTile(float* tile, const Source& source, unsi
     static_assert(kThreads % T::rows == 0 && T::depth % kStep == 0, "every thread copies as many floats");
     const int inner = t % T::rows;
     const auto row = rowAt(inner);
-    CONVTAPE_UNROLL
+    CONVTAPE_UNROLL_4
     for (int i = 0; i < T::depth / kStep; ++i) {
       const int depth = t / T::rows + i * kStep;
       const float* from = source.at(row, depthAt(depth));

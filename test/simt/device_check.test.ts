@@ -8,7 +8,7 @@ import { buildTarget } from '../support/native_build';
 const root = join(__dirname, '../..');
 const build = join(root, 'build');
 
-function check(program: string, args: string[], policy = { seed: 1, copies: 'random', streams: 'random' }) {
+function check(program: string, args: string[], policy = { seed: 1, copies: 'random', streams: 'random' }, env = {}) {
   const run = spawnSync(join(build, program), args, {
     encoding: 'utf8',
     timeout: 120_000,
@@ -18,6 +18,7 @@ function check(program: string, args: string[], policy = { seed: 1, copies: 'ran
       CONVTAPE_SIM_SEED: String(policy.seed),
       CONVTAPE_SIM_COPIES: policy.copies,
       CONVTAPE_SIM_STREAMS: policy.streams,
+      ...env,
     },
   });
   return { status: run.status, lines: run.stdout.trim().split('\n') };
@@ -46,6 +47,22 @@ describe('kernels as they are', () => {
     },
     240_000,
   );
+});
+
+// Which arithmetic multiplies matrices follows from the card and the precision; the runs above had three tf32 products for one.
+describe.each(['matmul', 'conv2d', 'conv2dGradInput', 'conv2dGradWeight'])('%s', (op) => {
+  beforeAll(() => make('convtape_device_check_sim'), 900_000);
+
+  test.each([
+    ['float32 units', '75', 'float32'],
+    ['tf32', '80', 'tf32'],
+    ['bf16', '80', 'bf16'],
+  ])('in %s gives what the CPU gives', (_, capability, precision) => {
+    const args = ['--op', op, '--capability', capability, '--most', '3000'];
+    const { status, lines } = check('convtape_device_check_sim', args, undefined, { CONVTAPE_PRECISION: precision });
+    expect(lines.filter((line) => line.startsWith('NOT OK'))).toEqual([]);
+    expect(status).toBe(0);
+  });
 });
 
 // Kernels that compute with 64-bit indices only beyond 2^31 elements, made to do so always.
@@ -160,8 +177,9 @@ describe('kernels with a change planted in their text', () => {
   /** A kernel's text with the headers it shares with others in it, so that a fault can be planted there as well. */
   function textOf(file: string): string {
     const text = readFileSync(join(root, `native/cuda/${file}.cu`), 'utf8');
-    const shared = () => readFileSync(join(root, 'native/cuda/reduce.cuh'), 'utf8').replace('#pragma once\n', '');
-    return text.replace('#include "cuda/reduce.cuh"\n', shared);
+    return text.replace(/#include "(cuda\/(?:reduce|gemm)\.cuh)"\n/, (_, header) =>
+      readFileSync(join(root, 'native', header), 'utf8').replace('#pragma once\n', ''),
+    );
   }
 
   beforeAll(() => {

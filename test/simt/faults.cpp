@@ -64,6 +64,23 @@ void plantAsync(int fault, const std::vector<const char*>& texts) {
          simt::takeFault(0), texts);
 }
 
+// Products of small integers, exact in tf32 and bf16.
+void plantProduct(const char* name, Launcher* kernel, int depth) {
+  Place p = make(0);
+  kernel(p.stream, p.x, p.y, 0, 1);
+  std::vector<float> y(128);
+  cudaMemcpyAsync(y.data(), p.y, y.size() * sizeof(float), cudaMemcpyDeviceToHost, p.stream);
+  cudaStreamSynchronize(p.stream);
+  std::string found = simt::takeFault(0);
+  for (int i = 0; i < 16 && found.empty(); ++i)
+    for (int j = 0; j < 8 && found.empty(); ++j) {
+      int sum = 0;
+      for (int k = 0; k < depth; ++k) sum += elementOfA(i, k) * elementOfB(k, j);
+      if (y[static_cast<size_t>(i * 8 + j)] != static_cast<float>(sum)) found = "wrong at " + std::to_string(i) + ", " + std::to_string(j);
+    }
+  expect(name, found, right);
+}
+
 // Stream a writes, stream b reads; only an event between them makes that right.
 void plantEvent(bool fault) {
   Place a = make(0), b = make(0);
@@ -130,6 +147,9 @@ int main() {
   plantAsync(0, right);
   plantAsync(1, {"a wait is missing"});
   plantAsync(2, {"race"});
+  plant("an operand of mma that was not rounded", tf32ProductLaunch, {"its conversion is missing"});
+  plantProduct("mma, tf32", tf32ProductLaunch, 8);
+  plantProduct("mma, bf16", bf16ProductLaunch, 16);
   plantEvent(false);
   plantEvent(true);
   plantPeer(false);

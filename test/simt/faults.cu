@@ -1,5 +1,5 @@
 // Kernels with a fault to plant: each is the right one where `fault` is false. test/simt/faults.cpp runs them.
-#include "cuda/launch.cuh"
+#include "cuda/mma.cuh"
 #include "simt/faults.h"
 
 namespace {
@@ -103,6 +103,40 @@ __global__ void asynchronous(const float* x, float* y, int fault) {
   y[t] = sum;
 }
 
+// y (16×8) = a·b on tensor cores, a's and b's elements placed as the PTX ISA's figures have them ("groupID", "threadID_in_group"). Their
+// values, small integers that every one is told apart by, are x's and the place's.
+__global__ void tf32Product(const float* x, float* y, int fault) {
+  const int lane = static_cast<int>(threadIdx.x), group = lane >> 2, inGroup = lane % 4;
+  if (lane >= 32) return;
+  uint32_t a[4], b[2];
+  for (int i = 0; i < 4; ++i) {
+    const int row = i == 0 || i == 2 ? group : group + 8, column = i < 2 ? inGroup : inGroup + 4;
+    a[i] = convtape::CONVTAPE_GPU::toTf32(x[0] * static_cast<float>(elementOfA(row, column)));
+  }
+  for (int i = 0; i < 2; ++i) b[i] = convtape::CONVTAPE_GPU::toTf32(static_cast<float>(elementOfB(inGroup + 4 * i, group)));
+  if (fault) a[0] = __float_as_uint(0.1f);  // not rounded
+  float d[4] = {};
+  convtape::CONVTAPE_GPU::mmaTf32(d, a, b);
+  for (int i = 0; i < 4; ++i) y[(i < 2 ? group : group + 8) * 8 + inGroup * 2 + (i & 1)] = d[i];
+}
+
+__global__ void bf16Product(const float* x, float* y, int) {
+  const int lane = static_cast<int>(threadIdx.x), group = lane >> 2, inGroup = lane % 4;
+  if (lane >= 32) return;
+  uint32_t a[4], b[2];
+  for (int i = 0; i < 8; i += 2) {
+    const int row = (i >= 0 && i < 2) || (i >= 4 && i < 6) ? group : group + 8, column = inGroup * 2 + (i < 4 ? 0 : 8);
+    a[i / 2] = convtape::CONVTAPE_GPU::packBf16(x[0] * static_cast<float>(elementOfA(row, column)), static_cast<float>(elementOfA(row, column + 1)));
+  }
+  for (int i = 0; i < 4; i += 2) {
+    const int row = inGroup * 2 + (i < 2 ? 0 : 8);
+    b[i / 2] = convtape::CONVTAPE_GPU::packBf16(static_cast<float>(elementOfB(row, group)), static_cast<float>(elementOfB(row + 1, group)));
+  }
+  float d[4] = {};
+  convtape::CONVTAPE_GPU::mmaBf16(d, a, b);
+  for (int i = 0; i < 4; ++i) y[(i < 2 ? group : group + 8) * 8 + inGroup * 2 + (i & 1)] = d[i];
+}
+
 __global__ void scale(const float* x, float* y, float factor) { y[threadIdx.x] = x[threadIdx.x] * factor; }
 
 }  // namespace
@@ -123,6 +157,8 @@ LAUNCHER(sharedOverrun)
 LAUNCHER(uninitialisedShared)
 LAUNCHER(betweenBlocks)
 LAUNCHER(asynchronous)
+LAUNCHER(tf32Product)
+LAUNCHER(bf16Product)
 
 void scaleLaunch(const char* name, cudaStream_t stream, const float* x, float* y) {
   convtape::CONVTAPE_GPU::launchKernel(name, scale, dim3(1), dim3(kThreads), 0, stream, x, y, 2.0f);

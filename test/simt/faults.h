@@ -6,5 +6,9 @@
 constexpr unsigned kThreads = 64;
 using Launcher = void(cudaStream_t stream, const float* x, float* y, int fault, unsigned blocks);
 Launcher reverseLaunch, trailingLaunch, divergentLaunch, earlyExitLaunch, laneExitLaunch, foreignMaskLaunch, outOfBoundsLaunch,
-    outOfBoundsWriteLaunch, sharedOverrunLaunch, uninitialisedSharedLaunch, betweenBlocksLaunch, asynchronousLaunch;
+    outOfBoundsWriteLaunch, sharedOverrunLaunch, uninitialisedSharedLaunch, betweenBlocksLaunch, asynchronousLaunch, tf32ProductLaunch, bf16ProductLaunch;
+
+// Matrices for tensor cores: no row or column is like another.
+constexpr int elementOfA(int row, int column) { return (row * 5 + column * 3) % 17 - 8; }
+constexpr int elementOfB(int row, int column) { return (row * 7 + column * 11) % 13 - 6; }
 void scaleLaunch(const char* name, cudaStream_t stream, const float* x, float* y);
