@@ -38,7 +38,6 @@ const Reduced kReduced[] = {
     {"maps of 4×6×5×5", {1, {6}}, {1, {25}}, {2, {4, 25}}, {2, {150, 1}}, 600},
     {"middle of 3×40×5", {2, {3, 5}}, {2, {200, 1}}, {1, {40}}, {1, {5}}, 600},
     {"rank 6", {3, {2, 3, 2}}, {3, {72, 12, 2}}, {3, {2, 3, 2}}, {3, {36, 4, 1}}, 144},
-    {"broadcast", {1, {9}}, {1, {1}}, {1, {20}}, {1, {0}}, 9},
 };
 
 void reductions(Cases& cases) {
@@ -50,7 +49,6 @@ void reductions(Cases& cases) {
       Case& c = cases.add<Reduce>(p, str(kReductions[f], " ", r.name)).normal(r.count).output(outputs);
       if (function != Reduction::Max) c.tolerance(1e-7);
     }
-    if (product("check", r.reduced) * outputs != r.count) continue;  // a gradient needs every element once
     MaxGrad::Params g{r.shape, r.strides, r.reduced, r.reducedStrides};
     for (const bool odd : {false, true}) {
       Reduce::Params p{Reduction::Max, r.shape, r.strides, r.reduced, r.reducedStrides};

@@ -51,10 +51,10 @@ describe('kernels as they are', () => {
 
 // Which arithmetic multiplies matrices follows from the card and the precision; the runs above had three tf32 products for one.
 describe.each(['matmul', 'conv2d', 'conv2dGradInput', 'conv2dGradWeight'])('%s', (op) => {
-  beforeAll(() => make('convtape_device_check_sim'), 900_000);
+  beforeAll(() => void buildTarget('convtape_device_check_sim'), 900_000);
 
   test.each([
-    ['float32 units', '75', 'float32'],
+    ['float32 units', '75', 'f32'],
     ['tf32', '80', 'tf32'],
     ['bf16', '80', 'bf16'],
   ])('in %s gives what the CPU gives', (_, capability, precision) => {
