@@ -92,7 +92,8 @@ add(
   mostly(of(3, [1, 2], [[1], [2]], [[1], [2, 3]], new Float32Array(6), new Uint8Array(0), new Int32Array(3))),
   options({ shape, ...placed }),
 );
-for (const name of ['zeros', 'ones'] as const) add(name, convtape[name], shape, options(placed));
+add('zeros', convtape.zeros, shape, options(placed));
+add('ones', convtape.ones, shape, options(placed));
 add('full', convtape.full, shape, real, options(placed));
 add('arange', convtape.arange, number, options(placed));
 add('randn', convtape.randn, shape, options({ mean: real, std: real, seed: whole, device: on }));
