@@ -13,7 +13,3 @@ export {
 export { type FetchOptions, fetchFashionMnist } from './fetch';
 export { type Batch, type ColourNoise, Loader, type LoaderOptions } from './loader';
 export { dataKinds, type OpenOptions, openDataset } from './open';
-export { type PrepareOptions, prepareSet } from './prepare/prepare';
-export { Stopped } from './prepare/shard_job';
-export { type Layout, layouts } from './prepare/sources';
-export { openShards, readSet, type ShardSet } from './shards';

@@ -4,10 +4,12 @@ import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFil
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import sharp from 'sharp';
-import { colourComponents, DataError, meanImage, openShards, prepareSet } from '../../lib/data';
+import { colourComponents, DataError, meanImage } from '../../lib/data';
 import type { Split } from '../../lib/data/dataset';
 import { takeLock } from '../../lib/data/prepare/lock';
 import { readMetaMat } from '../../lib/data/prepare/meta_mat';
+import { prepareSet } from '../../lib/data/prepare/prepare';
+import { openShards } from '../../lib/data/shards';
 import { type Member, photo, tarOf, wnids, writeFile, writeIlsvrc } from '../support/archives';
 import { convtape, convtapeProcess } from '../support/cli';
 import { temporaryFolder } from '../support/temporary';

@@ -1,19 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
-import {
-  fetchFashionMnist,
-  type Layout,
-  Loader,
-  layouts,
-  openShards,
-  prepareSet,
-  readSet,
-  type ShardSet,
-  Stopped,
-} from '../../data';
+import { fetchFashionMnist, Loader } from '../../data';
 import { cacheFolder } from '../../data/fashion_mnist';
 import { archiveSets, fetchArchive } from '../../data/fetch_archive';
+import { prepareSet } from '../../data/prepare/prepare';
+import { Stopped } from '../../data/prepare/shard_job';
+import { type Layout, layouts } from '../../data/prepare/sources';
+import { openShards, readSet, type ShardSet } from '../../data/shards';
 import { Interrupted } from '../errors';
 import { bytes, duration, type Io, Progress, table } from '../io';
 import { wholeNumber } from '../options';
