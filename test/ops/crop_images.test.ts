@@ -76,5 +76,6 @@ test('a misfit is named', () => {
   );
   expect(() => ops.cropImages(x, w, { size: 0 })).toThrow('cropImages: size must hold integers of at least 1, got 0');
   expect(() => ops.cropImages(x, w, { size, scale: Number.NaN })).toThrow('cropImages: scale must be finite');
+  expect(() => ops.cropImages(null as never, w, { size })).toThrow('cropImages: input 0 must be a Tensor, got null');
   expect(() => ops.cropImages(x, w, { size, crop: 1 } as never)).toThrow("cropImages: unknown option 'crop'");
 });

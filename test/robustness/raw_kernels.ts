@@ -319,6 +319,21 @@ export const kernels: Record<string, Kernel> = {
       outputs: [f32(p.rows, p.classes)],
     }),
   },
+  cropImages: {
+    fields: fields('batch channels height width views outHeight outWidth', {
+      mean: fc.constantFrom('none', 'channel', 'image'),
+      scale: real,
+    }),
+    operands: (p) => ({
+      inputs: [
+        ['u8', product([p.batch, p.channels, p.height, p.width])],
+        i32(p.batch, p.views, 3),
+        p.mean === 'none' ? null : f32(p.channels, ...(p.mean === 'image' ? [p.height, p.width] : [])),
+        f32(p.batch, p.channels),
+      ],
+      outputs: [f32(p.batch, p.views, p.channels, p.outHeight, p.outWidth)],
+    }),
+  },
   sgd: {
     fields: fields('count', { lr: real, momentum: real, weightDecay: real }),
     operands: (p) => ({ inputs: [f32(p.count)], outputs: [f32(p.count), f32(p.count)] }),

@@ -6,8 +6,10 @@ import { promisify } from 'node:util';
 async function scenario(name: string, settings: Record<string, string> = {}): Promise<any> {
   const args = ['-r', join(__dirname, '../support/register.js'), join(__dirname, 'scenarios.ts'), name];
   const env = { ...process.env, ...settings };
-  return JSON.parse((await promisify(execFile)(process.execPath, args, { env, timeout: 60_000 })).stdout);
+  return JSON.parse((await promisify(execFile)(process.execPath, args, { env, timeout: 240_000 })).stdout);
 }
+
+jest.setTimeout(300_000);
 
 const policies = ['eager', 'lazy', 'random'];
 

@@ -40,12 +40,14 @@ const scenarios: Record<string, () => Promise<object>> = {
       void s;
     }
     const idle = [await message(sim1.synchronize()), await message(sim1.synchronize())];
+    const other = await works(sim0);
+    await sim0.synchronize(); // a read lets go of its tensor after it has given the values
     return {
       read,
       again,
       allocation,
       idle,
-      other: await works(sim0),
+      other,
       left: [sim0, sim1].map((d) => d.memory().allocated),
     };
   },

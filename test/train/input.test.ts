@@ -1,3 +1,4 @@
+import { ops, tensor } from '../../lib';
 import { MemorySplit } from '../../lib/data/dataset';
 import { testLoader } from '../../lib/train/input';
 import { resolveRecipe } from '../../lib/train/recipe';
@@ -8,8 +9,13 @@ test('ten crops of images of the size the net reads are windows of the border th
   const views = async (pad: number, crop = true) => {
     const { augmentation } = resolveRecipe({ data: 'x', model: 'alexnet-small', augmentation: { pad, crop } });
     const loader = testLoader(facts, new MemorySplit('x', pixels, [0]), 128, augmentation);
-    for await (const { images } of loader.epoch(0))
-      return Array.from({ length: 10 }, (_, v) => images.slice(v * 784, (v + 1) * 784));
+    for await (const { images, windows } of loader.epoch(0)) {
+      using x = tensor(images as Uint8Array, { shape: [1, 1, 28, 28], dtype: 'u8' });
+      using where = tensor(windows!, { shape: [10, 3], dtype: 'i32' });
+      using crops = ops.cropImages(x, where, { size: 28, views: 10 });
+      const values = await crops.data();
+      return Array.from({ length: 10 }, (_, v) => values.slice(v * 784, (v + 1) * 784));
+    }
     return [];
   };
   const moved = await views(2);
