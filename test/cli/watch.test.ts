@@ -184,8 +184,9 @@ async function inBrowser<T>(
   try {
     const { targetId } = await call('Target.createTarget', { url });
     const { sessionId } = await call('Target.attachToTarget', { targetId, flatten: true });
-    const expression = 'document.documentElement.outerHTML';
-    return await look(async () => (await call('Runtime.evaluate', { expression }, sessionId)).result.value);
+    // Empty while the page has not begun to load.
+    const expression = 'document.documentElement?.outerHTML ?? ""';
+    return await look(async () => (await call('Runtime.evaluate', { expression }, sessionId))?.result?.value ?? '');
   } finally {
     child.kill('SIGKILL');
     await closed;
