@@ -75,7 +75,7 @@ export async function runQuickstart(
     io.out(`\n${drawPredictions(predictions, { classes, columns: io.columns, colours: io.colours })}`);
     for (const notice of notices) io.out(`${notice}\n`);
     io.out(
-      `test error ${percent(evaluation.top1)} (of ${evaluation.images.toLocaleString('en')} images; top-5 ${percent(evaluation.top5)}), ` +
+      `test error ${percent(evaluation.top1)} (of ${evaluation.images.toLocaleString('en')} images, in ten views each; top-5 ${percent(evaluation.top5)}), ` +
         `after ${result.recipe.epochs} passes in ${duration(result.seconds)}\n` +
         `${out}: config.json, metrics.jsonl, checkpoint.safetensors, predictions.png\n`,
     );
@@ -106,7 +106,8 @@ async function testRun(io: Io, out: string, { name, test, classes, channels, hei
   progress.line(`testing on ${test.length.toLocaleString('en')} images of ${name}`);
   progress.begin('testing', test.length);
   try {
-    const loader = testLoader(run.facts, test, run.recipe.batch);
+    // As the text tests: the mean of ten views, of which images as large as the net's input have two, mirrored or not.
+    const loader = testLoader(run.facts, test, 10 * run.recipe.batch, run.recipe.augmentation);
     const evaluation = await evaluate([{ model: run.model, loader }], {
       onBatch: (done, batch, rows) => {
         batch.indices.forEach((image, i) => {
