@@ -3,12 +3,12 @@ import { InvalidArgumentError, Option } from 'commander';
 import { type Device, device } from '../tensor/device';
 import { UsageError } from './errors';
 
-/** `cpu:0,cpu:1` */
-export function deviceList(names: string): Device[] {
+/** `cpu:0,cpu:1`, given by `option`. */
+export function deviceList(names: string, option = '--devices'): Device[] {
   try {
     return names.split(',').map((name) => device(name.trim()));
   } catch (error) {
-    throw new UsageError((error as Error).message.replace(/^device: /, '--devices: '), { cause: error });
+    throw new UsageError((error as Error).message.replace(/^device: /, `${option}: `), { cause: error });
   }
 }
 

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { type OperatorName, operatorNames } from '../../ops/registry';
+import { type OperatorName, operatorNames, registry } from '../../ops/registry';
 import { type CrossingReport, selftestCrossing } from '../../selftest/crossing';
 import { type SelftestReport, selftest } from '../../selftest/selftest';
 import { devices } from '../../tensor/device';
-import { type Io, table } from '../io';
+import { type Io, Progress, table } from '../io';
 import { deviceList, wholeNumber } from '../options';
 
 interface Options {
@@ -26,14 +26,23 @@ export function selftestCommand(program: Command, io: Io): void {
     .option('--json', 'print one JSON object')
     .action(async (options: Options) => {
       const chosen = options.device
-        ? deviceList(options.device)
+        ? deviceList(options.device, '--device')
         : [devices().find((d) => d.kind !== 'cpu') ?? devices()[1]!];
       const reports: SelftestReport[] = [];
-      for (const device of chosen)
-        await selftest(device, operatorNames as OperatorName[], options.repeats, (report) => {
-          reports.push(report);
-          if (!report.passed) io.err(`${report.operator} (${report.case}) on ${report.device.name}: ${why(report)}\n`);
-        });
+      const calls = operatorNames.reduce((sum, name) => sum + registry[name].cases.length, 0);
+      const progress = new Progress(io);
+      progress.begin('checking', calls * chosen.length);
+      try {
+        for (const device of chosen)
+          await selftest(device, operatorNames as OperatorName[], options.repeats, (report) => {
+            reports.push(report);
+            progress.update(reports.length, `${report.operator} on ${report.device.name}`);
+            if (!report.passed)
+              progress.line(`${report.operator} (${report.case}) on ${report.device.name}: ${why(report)}`);
+          });
+      } finally {
+        progress.end();
+      }
       const crossing = chosen.length > 1 ? await selftestCrossing(chosen[0]!, chosen[1]!, options.batch) : null;
       const failed = reports.filter((r) => !r.passed).length + (crossing?.passed === false ? 1 : 0);
       const total = reports.length + (crossing ? 1 : 0);
