@@ -77,6 +77,7 @@ test('wrong usage is one line and exit status 2', async () => {
   const somewhere = ['--out', join(folder, 'never')];
   for (const [args, message] of [
     [['train', ...somewhere, '--bach', '3'], /unknown option '--bach' \(Did you mean --batch\?\)/],
+    [['train', '--epoch', '3'], /unknown option '--epoch' \(Did you mean --epochs\?\)/],
     [['train', ...tiny], /required option '--out <folder>' not specified/],
     [['train', ...somewhere], /train needs --data: fashion-mnist/],
     [['train', ...somewhere, '--data', 'mnist'], /no such kind of data; there are fashion-mnist/],

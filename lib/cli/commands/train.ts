@@ -5,7 +5,7 @@ import { readRecipeFile, recipeNames } from '../../train/recipe_file';
 import { reportTraining } from '../../train/report';
 import { Interrupted, UsageError } from '../errors';
 import type { Io } from '../io';
-import { deviceList } from '../options';
+import { deviceList, requireOption } from '../options';
 import { report, sentence, trainWithProgress } from '../train_view';
 
 export interface TrainOptions {
@@ -35,7 +35,7 @@ export function trainCommand(program: Command, io: Io): void {
     .option('--data <set>', 'fashion-mnist[:DIR], cifar10:DIR, folder:DIR, shards:DIR, imagenet:DIR')
     .option('--model <name>', 'alexnet or alexnet-small (default: alexnet)')
     .option('--devices <names>', 'one device: the grouped network; two: a column on each (default: two of a kind)')
-    .requiredOption('--out <folder>', 'the run’s folder')
+    .option('--out <folder>', 'the run’s folder (required)')
     .option('--epochs <n>', 'passes over the training images')
     .option('--batch <n>', 'images a step (default: 128)')
     .option(
@@ -55,6 +55,7 @@ export function trainCommand(program: Command, io: Io): void {
     .option('--watch [port]', 'a page on this machine with curves that grow (default: any free port)')
     .option('--json', 'print one JSON object')
     .action(async (options: TrainOptions) => {
+      requireOption(options.out, '--out <folder>');
       const recipe = recipeOf(options);
       if (!options.resume && recipe.data === undefined)
         throw new UsageError(`train needs --data: ${dataKinds.join(', ')}`);
