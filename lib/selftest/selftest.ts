@@ -8,7 +8,10 @@ import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { empty } from '../tensor/tensor';
 
-/** What ‖device − cpu‖ / ‖cpu‖ may be: sums in another order, and the last bits of exp and log. */
+/**
+ * What ‖device − cpu‖ / ‖cpu‖ may be: kinds of device differ in the order of their sums and in the last bits of exp and log; the operators'
+ * sums in the sample calls have at most a few thousand terms.
+ */
 export const SELFTEST_TOLERANCE = 5e-6;
 
 export interface SelftestReport {
@@ -29,9 +32,10 @@ export interface SelftestReport {
   readonly unit: 'GFLOP/s' | 'GB/s';
 }
 
-interface Outcome {
-  readonly y: ArrayLike<number>;
-  readonly gradients: Readonly<Record<string, ArrayLike<number>>>;
+export interface Outcome {
+  readonly shape: readonly number[];
+  readonly y: Float32Array | Int32Array | Uint8Array;
+  readonly gradients: Readonly<Record<string, Float32Array>>;
   readonly shapes: string;
   readonly bytes: number;
   readonly flops: number;
@@ -71,7 +75,8 @@ async function one(on: Device, operator: OperatorName, c: Case, repeats: number)
   }
 }
 
-async function outcome(operator: OperatorName, c: Case, on: Device, differentiable: boolean): Promise<Outcome> {
+/** A sample call's result and, for a fixed dy, its gradients. */
+export async function outcome(operator: OperatorName, c: Case, on: Device, differentiable: boolean): Promise<Outcome> {
   using s = scope();
   const inputs = drawInputs(c, on);
   using t = tape();
@@ -87,7 +92,8 @@ async function outcome(operator: OperatorName, c: Case, on: Device, differentiab
   for (const [name, g] of Object.entries(gradients)) if (g) values[name] = await g.data();
   const all = Object.values(inputs);
   return {
-    y: await y.data(),
+    shape: y.shape,
+    y: (await y.data()) as Outcome['y'],
     gradients: values,
     shapes: `${all.map(shapeText).join(', ')} → ${shapeText(y)}`,
     bytes: [...all, y].reduce((sum, x) => sum + x.size * (x.dtype === 'u8' ? 1 : 4), 0),
