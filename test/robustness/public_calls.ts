@@ -173,7 +173,19 @@ add(
   fc.oneof(of(undefined), mostly(record(t))),
   options({ seed: t, allowUnused: flag, keep: flag }),
 );
-const fn = mostly(fc.constantFrom<Make>(() => (...a: any[]) => ops.relu(a.at(-1)), () => () => null, () => async () => 1, () => (x: any) => x, () => () => { throw new Planted('planted'); })); // biome-ignore format: a line
+const fn = mostly(
+  fc.constantFrom<Make>(
+    () =>
+      (...a: any[]) =>
+        ops.relu(a.at(-1)),
+    () => () => null,
+    () => async () => 1,
+    () => (x: any) => x,
+    () => () => {
+      throw new Planted('planted');
+    },
+  ),
+);
 add('noGrad relu', (f) => convtape.noGrad(f), fn);
 add(
   'gradcheck relu gradients',
@@ -198,7 +210,14 @@ add(
   fn,
   t,
 );
-add('scope', (x) => { using s = scope(); return s.keep(x); }, t); // biome-ignore format: a line
+add(
+  'scope',
+  (x) => {
+    using s = scope();
+    return s.keep(x);
+  },
+  t,
+);
 
 // Layers, optimisers, models.
 const layer: Argument = fc.constantFrom<Make>(

@@ -57,7 +57,14 @@ const makers: readonly (() => unknown)[] = [
   () => ({ toString: unprintable, valueOf: unprintable }),
   () => ({ [Symbol.toPrimitive]: unprintable }),
   () => ({ [inspect.custom]: unprintable }),
-  () => ({ get shape() { return boom(); }, get dtype() { return boom(); } }), // biome-ignore format: a line
+  () => ({
+    get shape() {
+      return boom();
+    },
+    get dtype() {
+      return boom();
+    },
+  }),
   () => Object.defineProperty([3, 3, 3], 1, { get: boom, enumerable: true }),
   () => Object.defineProperty(new Float32Array(2), 'constructor', { value: null }),
   () => Object.defineProperty(new Float32Array(2), 'length', { value: 2 ** 40 }),

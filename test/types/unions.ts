@@ -2,8 +2,34 @@
 import { nn, ops, type Tensor } from '../../lib';
 import { expectType } from './expect';
 
-// biome-ignore format: as a table
-type Size = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16 | 24 | 32 | 48 | 64 | 96 | 128 | 192 | 256 | 384 | 512 | 1000;
+type Size =
+  | 1
+  | 2
+  | 3
+  | 4
+  | 5
+  | 6
+  | 7
+  | 8
+  | 9
+  | 10
+  | 11
+  | 12
+  | 13
+  | 14
+  | 15
+  | 16
+  | 24
+  | 32
+  | 48
+  | 64
+  | 96
+  | 128
+  | 192
+  | 256
+  | 384
+  | 512
+  | 1000;
 type Images = Tensor<[Size, Size, Size, Size]>;
 type Shapes = [2, 3] | [3, 4] | [4, 5] | [5, 6] | [6, 7] | [7, 8] | [8, 9] | [9, 10] | [2, 3, 4] | [3, 4, 5];
 declare const images: Images,
