@@ -1,6 +1,6 @@
 // The typed face of the native addon: the only file that loads it.
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { KernelParams } from './kernels';
 
 export type DType = 'f32' | 'i32' | 'u8';
@@ -124,7 +124,11 @@ function load(): Addon {
 /** The folder of this package's package.json, from lib/ and from dist/ alike. */
 export function packageRoot(): string {
   let folder = __dirname;
-  while (!existsSync(join(folder, 'package.json'))) folder = join(folder, '..');
+  while (!existsSync(join(folder, 'package.json'))) {
+    const above = dirname(folder);
+    if (above === folder) throw new Error(`convtape: no package.json in ${__dirname} or a folder above it`);
+    folder = above;
+  }
   return folder;
 }
 
