@@ -1,7 +1,7 @@
 // The tests that exercise the addon, under AddressSanitizer and UndefinedBehaviorSanitizer.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { jest, jestArguments, root, run } from './jest.mjs';
 
 const HELP = `usage: npm run test:asan [-- jest arguments]
 
@@ -12,14 +12,7 @@ tests that the jest arguments name.
 // Everything that reaches native code; other tests would only take time.
 const TESTS = ['test/ops', 'test/autograd', 'test/tensor', 'test/conformance', 'test/optim', 'test/robustness'];
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const args = process.argv.slice(2);
-if (args.includes('--help')) {
-  process.stdout.write(HELP);
-  process.exit(0);
-}
-const run = (command, commandArgs, env = {}) =>
-  spawnSync(command, commandArgs, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } }).status ?? 1;
+const args = jestArguments(HELP);
 
 // The widest instruction set alone: the same sources, a third of the compiling.
 const built = run('npm', ['run', '--silent', 'build:asan'], { CONVTAPE_ISAS: 'NATIVE' });
@@ -27,8 +20,7 @@ if (built !== 0) process.exit(built);
 
 // Node is not built with sanitizers, so their library must come first; libstdc++ with it, or exceptions are not intercepted.
 const library = (name) => execFileSync('gcc', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim();
-const options = args.some((a) => !a.startsWith('-')) ? args : [...TESTS, ...args];
-const status = run(process.execPath, [join('node_modules', 'jest', 'bin', 'jest.js'), ...options], {
+const status = jest(TESTS, args, {
   LD_PRELOAD: `${library('libasan.so')} ${library('libstdc++.so.6')}`,
   // Node itself frees little on its way out.
   ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1',

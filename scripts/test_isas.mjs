@@ -1,8 +1,7 @@
 // The operators' tests once more, on the instruction sets that this processor has besides its widest, which every other test uses.
-import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { jest, jestArguments, root } from './jest.mjs';
 
 const HELP = `usage: npm run test:isas [-- jest arguments]
 
@@ -12,13 +11,7 @@ CONVTAPE_CPU_ISA set to each instruction set that the addon holds and this proce
 
 const TESTS = ['test/ops', 'test/models/alexnet_step'];
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const args = process.argv.slice(2);
-if (args.includes('--help')) {
-  process.stdout.write(HELP);
-  process.exit(0);
-}
-
+const args = jestArguments(HELP);
 const addon = join(root, 'build', 'Release', 'convtape.node');
 const { isas, isa: widest } = createRequire(import.meta.url)(addon).build;
 // Those wider than the widest in use are compiled, but not for this processor.
@@ -28,20 +21,10 @@ if (others.length === 0) {
   process.exit(1);
 }
 let failed = 0;
-const named = args.some((a) => !a.startsWith('-'));
 for (const isa of others) {
   process.stderr.write(`\n${isa}\n`);
   // One report a set of instructions would overwrite the other.
   const own = args.map((a) => a.replace(/^--outputFile=(.*)$/, `--outputFile=$1${isa === others[0] ? '' : `.${isa}`}`));
-  const run = spawnSync(
-    process.execPath,
-    [join('node_modules', 'jest', 'bin', 'jest.js'), ...(named ? [] : TESTS), ...own],
-    {
-      cwd: root,
-      stdio: 'inherit',
-      env: { ...process.env, CONVTAPE_CPU_ISA: isa },
-    },
-  );
-  if (run.status !== 0) failed++;
+  if (jest(TESTS, own, { CONVTAPE_CPU_ISA: isa }) !== 0) failed++;
 }
 process.exit(failed === 0 ? 0 : 1);
