@@ -26,28 +26,26 @@ Case& Cases::make(const char* name, std::string shapes) {
   return *all_.back();
 }
 
-Buffer& Case::input(DType dtype, int64_t count) {
+// Adds a buffer to operands or results; those of a case that is skipped have no memory.
+Buffer& Case::add(std::vector<Buffer>& to, DType dtype, int64_t count) {
   Buffer b;
   b.dtype = dtype;
-  b.count = count = skipped_ ? 0 : count;
+  b.count = skipped_ ? 0 : count;
   b.given = true;
-  b.bytes.resize(static_cast<size_t>(count) * sizeOf(dtype));
-  in_.push_back(std::move(b));
-  sources_.emplace_back(nullptr, 0);
+  b.bytes.resize(static_cast<size_t>(b.count) * sizeOf(dtype));
   seed_ += 0x10001;  // other values for every operand
-  return in_.back();
+  to.push_back(std::move(b));
+  return to.back();
+}
+
+Buffer& Case::input(DType dtype, int64_t count) {
+  sources_.emplace_back(nullptr, 0);
+  return add(in_, dtype, count);
 }
 
 Buffer& Case::result(DType dtype, int64_t count) {
-  Buffer b;
-  b.dtype = dtype;
-  b.count = count = skipped_ ? 0 : count;
-  b.given = true;
-  b.bytes.resize(static_cast<size_t>(count) * sizeOf(dtype));
-  out_.push_back(std::move(b));
   keeps_.push_back(false);
-  seed_ += 0x10001;
-  return out_.back();
+  return add(out_, dtype, count);
 }
 
 static void fillNormal(Buffer& b, uint64_t seed, float mean, float deviation) {

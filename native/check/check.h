@@ -69,6 +69,7 @@ class Case {
   Case(int op, const char* name, std::string shapes, uint64_t seed) : op_(op), name_(name), shapes_(std::move(shapes)), seed_(seed) {}
   Buffer& input(DType dtype, int64_t count);
   Buffer& result(DType dtype, int64_t count);
+  Buffer& add(std::vector<Buffer>& to, DType dtype, int64_t count);
 
   int op_;
   const char* name_;
