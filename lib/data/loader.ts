@@ -67,7 +67,7 @@ export interface Batch {
   /** Numbers of the images in the split. */
   readonly indices: Int32Array;
   readonly count: number;
-  /** 10 with view 'ten-crop', else 1. */
+  /** 10 with view 'ten-crop' (2 where a window has one place only), else 1. */
   readonly views: number;
   /** Number of the batch in its epoch, from 0. */
   readonly step: number;

@@ -23,9 +23,13 @@ export function centreWindow(g: Geometry): Window {
   return { top: (rows - 1) >> 1, left: (columns - 1) >> 1, mirror: false };
 }
 
-/** The text's ten test views: four corners and the centre, then the mirror images of the five. */
+/**
+ * The text's ten test views: four corners and the centre, then the mirror images of the five. Where a window has one place only the five
+ * are one, and the two that are left have the same mean.
+ */
 export function tenWindows(g: Geometry): Window[] {
   const { rows, columns } = positions(g);
+  if (rows === 1 && columns === 1) return [centreWindow(g), { ...centreWindow(g), mirror: true }];
   const five = [
     { top: 0, left: 0 },
     { top: 0, left: columns - 1 },

@@ -37,9 +37,10 @@ export async function evaluate(candidates: readonly Candidate[], options: Evalua
   const { onBatch, signal } = options;
   const tally = emptyTally();
   const queue: { batch: Batch; logits: Promise<Float32Array[]> }[] = [];
+  const views = candidates.map(({ loader }) => loader.views);
   const settle = async () => {
     const { batch, logits } = queue.shift()!;
-    const probabilities = average(await logits, batch);
+    const probabilities = average(await logits, batch.count, views);
     const { labels } = batch;
     count(tally, probabilities, labels, meanLoss(probabilities, labels));
     onBatch?.(tally.images, batch, probabilities);
@@ -78,21 +79,18 @@ function forward({ model, loader }: Candidate, batch: Batch): Promise<Float32Arr
   return logits;
 }
 
-/** Mean class probabilities over candidates and views: count × classes. */
-export function average(
-  logits: readonly Float32Array[],
-  { count: images, views }: Pick<Batch, 'count' | 'views'>,
-): Float64Array {
-  const classes = logits[0]!.length / (images * views);
-  const sums = new Float64Array(images * classes);
-  for (const all of logits)
-    for (let i = 0; i < images * views; i++) {
-      const into = sums.subarray(Math.floor(i / views) * classes);
-      addSoftmax(into, all.subarray(i * classes, (i + 1) * classes), classes);
-    }
-  const n = logits.length * views;
-  for (let i = 0; i < sums.length; i++) sums[i]! /= n;
-  return sums;
+/** Mean class probabilities over candidates, and over the views that each has of an image: count × classes. */
+export function average(logits: readonly Float32Array[], count: number, views: readonly number[]): Float64Array {
+  const classes = logits[0]!.length / (count * views[0]!);
+  const means = new Float64Array(count * classes);
+  logits.forEach((all, candidate) => {
+    const n = views[candidate]!;
+    const sums = new Float64Array(means.length);
+    for (let i = 0; i < count * n; i++)
+      addSoftmax(sums.subarray(Math.floor(i / n) * classes), all.subarray(i * classes, (i + 1) * classes), classes);
+    for (let i = 0; i < sums.length; i++) means[i]! += sums[i]! / (n * logits.length);
+  });
+  return means;
 }
 
 function meanLoss(probabilities: Float64Array, labels: Int32Array): number {

@@ -42,7 +42,7 @@ export async function predict(run: LoadedRun, images: readonly string[], top: nu
     });
     for await (const batch of loader.epoch(0)) {
       const logits = forward(run, batch.images as Float32Array, [batch.count, ...loader.shape]);
-      const probabilities = average([await logits], batch);
+      const probabilities = average([await logits], batch.count, [batch.views]);
       const classes = probabilities.length / batch.count;
       files.forEach((image, i) => {
         predictions.push({

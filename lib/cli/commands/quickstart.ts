@@ -66,7 +66,7 @@ export async function runQuickstart(
       `stopped by ${received} after step ${result.progress.step}; go on with: convtape train --out ${out} --resume`,
       received,
     );
-  const { evaluation, predictions } = await testRun(io, out, dataset);
+  const { evaluation, predictions, views } = await testRun(io, out, dataset);
   const { classes, notices } = dataset;
   const sheet = join(out, 'predictions.png');
   const title = `Fashion-MNIST: ${percent(evaluation.top1)} of ${evaluation.images.toLocaleString('en')} test images wrong`;
@@ -75,7 +75,7 @@ export async function runQuickstart(
     io.out(`\n${drawPredictions(predictions, { classes, columns: io.columns, colours: io.colours })}`);
     for (const notice of notices) io.out(`${notice}\n`);
     io.out(
-      `test error ${percent(evaluation.top1)} (of ${evaluation.images.toLocaleString('en')} images, in ten views each; top-5 ${percent(evaluation.top5)}), ` +
+      `test error ${percent(evaluation.top1)} (of ${evaluation.images.toLocaleString('en')} images, in ${views} views each; top-5 ${percent(evaluation.top5)}), ` +
         `after ${result.recipe.epochs} passes in ${duration(result.seconds)}\n` +
         `${out}: config.json, metrics.jsonl, checkpoint.safetensors, predictions.png\n`,
     );
@@ -124,7 +124,7 @@ async function testRun(io: Io, out: string, { name, test, classes, channels, hei
         label: labels[i]!,
         probabilities: probabilities.slice(i * classes.length, (i + 1) * classes.length),
       });
-    return { evaluation, predictions };
+    return { evaluation, predictions, views: loader.views };
   } finally {
     progress.end();
   }
