@@ -1,5 +1,6 @@
 // How an operator joins the tape. lib/ops has one file an operator; each makes its rule here and calls `apply`.
 import type { Device } from '../tensor/device';
+import { namingOutOfMemory } from '../tensor/out_of_memory';
 import { Tensor } from '../tensor/tensor';
 import { hold, record, recording, type SavedTensor } from './tape';
 
@@ -64,12 +65,14 @@ export function apply<A, T extends AnyTensor>(
   forward: (device: Device, save: (...tensors: AnyTensor[]) => void) => T,
 ): T {
   const device = commonDevice(rule.name, inputs, rule.optional);
-  if (!recording()) return forward(device, () => {});
+  if (!recording()) return namingOutOfMemory(rule.name, () => forward(device, () => {}));
   const saved: SavedTensor[] = [];
   try {
-    const output = forward(device, (...tensors) => {
-      for (const t of tensors) saved.push(hold(t, rule.name));
-    });
+    const output = namingOutOfMemory(rule.name, () =>
+      forward(device, (...tensors) => {
+        for (const t of tensors) saved.push(hold(t, rule.name));
+      }),
+    );
     record(rule, inputs, output, attrs, saved);
     return output;
   } finally {

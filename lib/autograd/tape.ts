@@ -4,6 +4,7 @@ import type { LossCheck } from '../shape/reduce';
 import type { Shape } from '../shape/shape';
 import { show } from '../tensor/checks';
 import type { Device } from '../tensor/device';
+import { namingOutOfMemory } from '../tensor/out_of_memory';
 import { innermostScope, scope } from '../tensor/scope';
 import { empty, Tensor } from '../tensor/tensor';
 import type { AnyTensor, Rule } from './operator';
@@ -312,7 +313,8 @@ export class Tape implements Disposable {
   ): void {
     const needs = e.inputs.map((v) => v !== null && depends.has(v.id));
     if (!needs.includes(true)) return;
-    if (!e.rule.gradient) throw new Error(`gradients: ${e.rule.name} has no derivative`);
+    const { gradient } = e.rule;
+    if (!gradient) throw new Error(`gradients: ${e.rule.name} has no derivative`);
     for (const s of e.saved)
       if (s.tensor.storage('gradients').version !== s.version) {
         const name = serials.has(s.value.serial) ? `parameter '${serials.get(s.value.serial)}'` : 'a tensor';
@@ -328,7 +330,7 @@ export class Tape implements Disposable {
     };
     // Whatever a rule makes, its results too, goes with this scope; the tape holds views of the results.
     using intermediates = scope();
-    e.rule.gradient(context, dy).forEach((g, i) => {
+    namingOutOfMemory(`gradient of ${e.rule.name}`, () => gradient(context, dy)).forEach((g, i) => {
       const input = e.inputs[i];
       if (!g || !needs[i] || !input) return;
       if (g.shape.join() !== input.shape.join())

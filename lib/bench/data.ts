@@ -1,13 +1,16 @@
 // The data pipeline: images a second that come out of a loader, and that a small net learns from with its loader at work.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Loader, openDataset } from '../data';
+import { Loader, type LoaderOptions, openDataset } from '../data';
 import type { Dataset } from '../data/dataset';
 import { sampleFolder } from '../data/fashion_mnist';
 import { openFolder } from '../data/folder';
 import { loadSharp } from '../data/images';
+import { prepareSet } from '../data/prepare/prepare';
+import { openShards } from '../data/shards';
 import type { Device } from '../tensor/device';
+import { batchImages } from '../train/input';
 import type { Bench } from './bench';
 import type { Check } from './measure';
 import { NetBench } from './nets';
@@ -25,10 +28,10 @@ export async function dataSuite(bench: Bench, { data, batch, placement }: DataOp
   const small = await openDataset(data ?? `fashion-mnist:${sampleFolder()}`);
   await loaderCase(bench, `data/loader/${small.name}/${batch}`, small, batch);
   if (small.channels === 1 && small.height === 28) await epochCase(bench, small, batch, placement);
-  if (data === undefined) await jpegCases(bench, Math.min(batch, bench.quick ? 4 : 128));
+  if (data === undefined) await photographCases(bench, bench.quick ? 4 : 128, placement[0]!);
 }
 
-const loaderOf = (dataset: Dataset, batch: number, size?: number, prefetch = 1) =>
+const loaderOf = (dataset: Dataset, batch: number, size?: number, options: Partial<LoaderOptions> = {}) =>
   new Loader(dataset, dataset.train, {
     batch,
     shuffle: true,
@@ -36,8 +39,8 @@ const loaderOf = (dataset: Dataset, batch: number, size?: number, prefetch = 1) 
     last: 'drop',
     scale: 1 / 255,
     seed: 1,
-    prefetch,
     ...(size === undefined ? { pad: 2 } : { size }),
+    ...options,
   });
 
 /** One pass: shuffled, a random window of each image, mirrored half the time, scaled to floats. */
@@ -57,10 +60,14 @@ async function loaderCase(bench: Bench, id: string, dataset: Dataset, batch: num
   });
 }
 
-/** The first batch, without randomness: the stored bytes, scaled. */
-async function checkLoader(dataset: Dataset, batch: number, size: number | undefined): Promise<Check> {
-  const plain = new Loader(dataset, dataset.train, { batch, scale: 1 / 255, ...(size && { size }) });
-  for await (const { images, indices } of plain.epoch(0)) {
+/** The first batch, without randomness: the stored bytes, scaled. `device`: where the views are made; on the host if not given. */
+async function checkLoader(dataset: Dataset, batch: number, size?: number, device?: Device): Promise<Check> {
+  const views = device ? 'device' : 'host';
+  const plain = new Loader(dataset, dataset.train, { batch, scale: 1 / 255, views, ...(size && { size }) });
+  for await (const made of plain.epoch(0)) {
+    const { indices } = made;
+    using on = device && batchImages(plain, made, device);
+    const images = on ? await on.data() : made.images;
     const [channels, height, width] = plain.shape;
     const top = Math.floor((dataset.height - height) / 2);
     const left = Math.floor((dataset.width - width) / 2);
@@ -104,21 +111,47 @@ async function epochCase(bench: Bench, dataset: Dataset, batch: number, placemen
   });
 }
 
-/** Photographs as ImageNet has them (500×375), decoded at each use: from JPEG to 227×227 windows of 256×256 squares. */
-async function jpegCases(bench: Bench, images: number): Promise<void> {
+/** Photographs as ImageNet has them (500×375), to 227×227 windows of 256×256 squares: from their files at each use, and from prepared sets. */
+async function photographCases(bench: Bench, images: number, device: Device): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'convtape-bench-'));
   try {
     const sharp = await loadSharp();
+    const files = join(folder, 'photographs');
     for (const split of ['train', 'test']) {
-      await mkdir(join(folder, split, 'noise'), { recursive: true });
+      await mkdir(join(files, split, 'noise'), { recursive: true });
       for (let i = 0; i < (split === 'train' ? images : 1); i++)
-        await writeFile(join(folder, split, 'noise', `${i}.jpg`), await photograph(sharp, i));
+        await writeFile(join(files, split, 'noise', `${i}.jpg`), await photograph(sharp, i));
     }
-    const dataset = await openFolder(folder, { memory: 0 });
-    await loaderCase(bench, `data/jpeg/${images}`, dataset, images, 227);
+    await loaderCase(bench, `data/jpeg/${images}`, await openFolder(files, { memory: 0 }), images, 227);
+    for (const encoding of ['jpeg', 'raw'] as const) {
+      const set = join(folder, encoding);
+      await prepareSet(files, set, { encoding, workers: availableParallelism() });
+      await shardCase(bench, `data/shards/${encoding}/${images}`, await openShards(set), images, device);
+    }
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+// So that a raw set takes long enough to be timed.
+const PASSES = 8;
+
+/** Passes over a prepared set, from its files to views on the device, as training has them: bytes are read and decoded, windows cut from them there. */
+async function shardCase(bench: Bench, id: string, dataset: Dataset, images: number, device: Device): Promise<void> {
+  const loader = loaderOf(dataset, Math.min(32, images), 227, { views: 'device' });
+  const passes = bench.quick ? 1 : PASSES;
+  let epoch = 0;
+  await bench.time({
+    id,
+    images: passes * loader.steps * loader.batch,
+    devices: [device],
+    check: () => checkLoader(dataset, loader.batch, 227, device),
+    run: async () => {
+      for (const last = epoch + passes; epoch < last; epoch++)
+        for await (const made of loader.epoch(epoch)) batchImages(loader, made, device).dispose();
+      return undefined;
+    },
+  });
 }
 
 /** Smooth colours with some grain: a file about as large as a photograph's. */

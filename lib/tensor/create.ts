@@ -3,6 +3,7 @@ import { type AnyTypedArray, type DType, launch } from '../native/addon';
 import type { Mutable, Shape } from '../shape/shape';
 import { checkDType, checkNumber, checkOptions, checkShape, show, sizeOf } from './checks';
 import { type Device, type DeviceLike, defaultDevice, device as deviceOf } from './device';
+import { namingOutOfMemory } from './out_of_memory';
 import { checkSeed, nextSeed } from './random';
 import { empty, type Tensor } from './tensor';
 import { type NestedNumbers, type NumberArray, type ShapeOf, toTyped, valuesOf } from './values';
@@ -60,7 +61,7 @@ export function tensor(data: NestedNumbers | NumberArray, options?: DataOptions)
 }
 
 function written(values: AnyTypedArray, shape: Shape, dtype: DType, device: Device): Tensor<Shape, DType> {
-  const t = empty(shape, device, dtype);
+  const t = room('tensor', shape, device, dtype);
   t.storage('tensor').native.write(values);
   return t;
 }
@@ -103,7 +104,7 @@ function constant<D extends DType>(
   const { dtype, device } = placed(operator, options);
   checkShape(operator, shape);
   if (dtype !== 'f32') toTyped([value], dtype, [], operator);
-  const t = empty(shape, device, dtype as D);
+  const t = room(operator, shape, device, dtype as D);
   launch('fill', { count: t.size, value }, [], [t.storage(operator).native]);
   return t;
 }
@@ -115,7 +116,7 @@ export function arange<D extends DType = 'f32'>(n: number, options?: TensorOptio
   checkShape('arange', [n], 'n');
   const last = { f32: 2 ** 53, i32: 2 ** 31 - 1, u8: 255 }[dtype];
   if (n - 1 > last) throw new RangeError(`arange: ${dtype} cannot hold ${n - 1}`);
-  const t = empty<[number], D>([n], device, dtype as D); // first: it refuses what there is no memory for
+  const t = room<[number], D>('arange', [n], device, dtype as D); // first: it refuses what there is no memory for
   const values = new { f32: Float32Array, i32: Int32Array, u8: Uint8Array }[dtype](n);
   for (let i = 0; i < n; i++) values[i] = i;
   t.storage('arange').native.write(values);
@@ -159,10 +160,14 @@ function random(
   if (options.seed !== undefined) checkSeed(operator, options.seed);
   const device = where(options.device);
   checkShape(operator, shape);
-  const t = empty(shape, device);
+  const t = room(operator, shape, device, 'f32');
   const seed = options.seed ?? nextSeed();
   launch('random', { distribution, count: t.size, seed, a, b }, [], [t.storage(operator).native]);
   return t;
+}
+
+function room<S extends Shape, D extends DType>(operator: string, shape: S, device: Device, dtype: D): Tensor<S, D> {
+  return namingOutOfMemory(operator, () => empty(shape, device, dtype));
 }
 
 /** `value` as f32. */

@@ -4,6 +4,7 @@ import type { ReshapeCheck, ReshapeShape } from '../shape/layout';
 import type { Shape } from '../shape/shape';
 import { show } from './checks';
 import type { Device, DeviceLike } from './device';
+import { leaks } from './leaks';
 import { innermostScope } from './scope';
 import { Storage } from './storage';
 
@@ -37,6 +38,7 @@ export class Tensor<out S extends Shape = Shape, out D extends DType = 'f32'> im
     this.shape = Object.freeze(shape.slice()) as unknown as S;
     this.dtype = storage.dtype as D;
     innermostScope()?.add(this as Tensor<any, any>);
+    leaks?.made(this, `Tensor ${this.dtype} [${shape.join(', ')}]`, storage.count * (storage.dtype === 'u8' ? 1 : 4));
   }
 
   /** @internal Identity of the present contents on a tape: another one after every overwrite. */
@@ -128,6 +130,7 @@ export class Tensor<out S extends Shape = Shape, out D extends DType = 'f32'> im
 
   /** Frees the memory, unless a reshape or a tape still needs it. Harmless when done twice. */
   dispose(): void {
+    leaks?.disposed(this);
     this.#storage?.release();
     this.#storage = null;
   }
