@@ -2,7 +2,7 @@
 import { launch } from '../native/addon';
 import type { LossCheck } from '../shape/reduce';
 import type { Shape } from '../shape/shape';
-import { show } from '../tensor/checks';
+import { checkOptions, show } from '../tensor/checks';
 import type { Device } from '../tensor/device';
 import { namingOutOfMemory } from '../tensor/out_of_memory';
 import { innermostScope, scope } from '../tensor/scope';
@@ -215,8 +215,7 @@ export class Tape implements Disposable {
     if (!(loss instanceof Tensor)) throw new TypeError(`gradients: the loss must be a Tensor, got ${show(loss)}`);
     if (typeof params !== 'object' || params === null || params instanceof Tensor)
       throw new TypeError(`gradients: params must be a record or an array of tensors, got ${show(params)}`);
-    if (typeof options !== 'object' || options === null)
-      throw new TypeError(`gradients: options must be an object, got ${show(options)}`);
+    checkOptions('gradients', options, ['seed', 'allowUnused', 'keep']);
     loss.storage('gradients');
     if (loss.dtype !== 'f32') throw new TypeError(`gradients: the loss must be f32, got ${loss.dtype} [${loss.shape}]`);
     for (const [name, p] of Object.entries(params)) {

@@ -14,6 +14,7 @@ import {
   relu,
   spatialResponseNorm,
 } from '../ops';
+import { checkOptions } from '../tensor/checks';
 import { full, randn, zeros } from '../tensor/create';
 import type { Device } from '../tensor/device';
 import { mixSeed, nextSeed } from '../tensor/random';
@@ -61,6 +62,7 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
 
   /** N×C×H×W images → N×classes logits, on the first device. */
   forward<N extends number>(x: Tensor<readonly [N, C, H, H]>, options: ForwardOptions = {}): Tensor<[N, K]> {
+    checkOptions(this.name, options, ['train', 'seed', 'dropoutSeeds']);
     using s = scope(); // what a throw leaves behind; the layers free their inputs themselves, as early as can be
     const hidden = this.#hidden(x as Tensor, options);
     const logits = this.#fullyConnected(this.spec.output.name, hidden, null, 0);

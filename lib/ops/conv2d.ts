@@ -3,17 +3,9 @@ import { launch } from '../native/addon';
 import type { ConvSizes } from '../native/kernels';
 import type { BiasCheck, Conv2dCheck, Conv2dShape } from '../shape/dense';
 import type { Pair, Shape } from '../shape/shape';
-import { show } from '../tensor/checks';
+import { checkOptions, show } from '../tensor/checks';
 import { empty, type Tensor } from '../tensor/tensor';
-import {
-  type Activation,
-  biasGradient,
-  isRelu,
-  requireBias,
-  requireFloats,
-  requireOptions,
-  throughRelu,
-} from './dense';
+import { type Activation, biasGradient, isRelu, requireBias, requireFloats, throughRelu } from './dense';
 
 export interface Conv2dOptions<S extends Pair = Pair, P extends Pair = Pair, G extends number = number> {
   /** Step of the window; default 1. */
@@ -101,7 +93,7 @@ export function conv2d(
 function checkSizes(x: unknown, weight: unknown, bias: Tensor<Shape> | null, options: Conv2dOptions) {
   requireFloats('conv2d', 'x', x);
   requireFloats('conv2d', 'weight', weight);
-  requireOptions('conv2d', options);
+  checkOptions('conv2d', options, ['stride', 'padding', 'groups', 'activation']);
   if (x.rank !== 4) throw new RangeError(`conv2d: x must be N×C×H×W, got [${x.shape}]`);
   if (weight.rank !== 4) throw new RangeError(`conv2d: weight must be K×(C/groups)×R×S, got [${weight.shape}]`);
   const [batch, channels, height, width] = x.shape as [number, number, number, number];

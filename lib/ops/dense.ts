@@ -24,11 +24,6 @@ export function requireBias(operator: string, bias: Tensor<Shape> | null, size: 
     );
 }
 
-export function requireOptions(operator: string, options: unknown): asserts options is object {
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError(`${operator}: options must be an object, got ${options === null ? 'null' : typeof options}`);
-}
-
 /** Whether the activation is relu. */
 export function isRelu(operator: string, activation: unknown): boolean {
   if (activation === undefined || activation === 'relu') return activation === 'relu';

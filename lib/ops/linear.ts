@@ -2,16 +2,9 @@ import { apply, rule } from '../autograd/operator';
 import { launch } from '../native/addon';
 import type { BiasCheck, LinearCheck, LinearShape } from '../shape/dense';
 import type { Shape } from '../shape/shape';
+import { checkOptions } from '../tensor/checks';
 import { empty, type Tensor } from '../tensor/tensor';
-import {
-  type Activation,
-  biasGradient,
-  isRelu,
-  requireBias,
-  requireFloats,
-  requireOptions,
-  throughRelu,
-} from './dense';
+import { type Activation, biasGradient, isRelu, requireBias, requireFloats, throughRelu } from './dense';
 
 export interface LinearOptions {
   activation?: Activation;
@@ -78,7 +71,7 @@ export function linear(
 ): Tensor<Shape> {
   requireFloats('linear', 'x', x);
   requireFloats('linear', 'weight', weight);
-  requireOptions('linear', options);
+  checkOptions('linear', options, ['activation']);
   if (weight.rank !== 2) throw new RangeError(`linear: weight must be outputs×inputs, got [${weight.shape}]`);
   const [outputs, inputs] = weight.shape as [number, number];
   if (x.rank < 1 || x.shape[x.rank - 1] !== inputs)

@@ -3,8 +3,9 @@ import { launch } from '../native/addon';
 import type { KernelParams } from '../native/kernels';
 import type { MatmulCheck, MatmulShape } from '../shape/dense';
 import type { Shape } from '../shape/shape';
+import { checkOptions } from '../tensor/checks';
 import { empty, type Tensor } from '../tensor/tensor';
-import { requireFloats, requireOptions } from './dense';
+import { requireFloats } from './dense';
 
 export interface MatmulOptions<TA extends boolean = boolean, TB extends boolean = boolean> {
   /** a is …×k×m, used as its transpose. */
@@ -67,7 +68,7 @@ export function matmul<
 export function matmul(a: Tensor<Shape>, b: Tensor<Shape>, options: MatmulOptions = {}): Tensor<Shape> {
   requireFloats('matmul', 'a', a);
   requireFloats('matmul', 'b', b);
-  requireOptions('matmul', options);
+  checkOptions('matmul', options, ['transposeA', 'transposeB']);
   const transposeA = flag('transposeA', options.transposeA);
   const transposeB = flag('transposeB', options.transposeB);
   const misfit = (why: string) =>
