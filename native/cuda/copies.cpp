@@ -1,5 +1,6 @@
 // Copies to a GPU from itself, from a GPU of its kind, and from any other device.
 #include <cstring>
+#include <future>
 
 #include "core/error.h"
 #include "core/host_read.h"
@@ -30,6 +31,7 @@ void GpuDevice::copyInside(const std::shared_ptr<Storage>& to, const std::shared
         if (from->bytes()) check(cudaMemcpyAsync(to, from->data, from->bytes(), cudaMemcpyDeviceToDevice, compute_), "", "cudaMemcpyAsync");
       });
     status->set(std::move(error));
+    imports_.computed({from->status}, {status});
   });
 }
 
@@ -41,7 +43,11 @@ void GpuDevice::copyFromPeer(const std::shared_ptr<Storage>& to, const std::shar
   auto ready = std::make_shared<GpuEvent>(peer.events_);
   std::shared_ptr<void> staging = direct ? nullptr : peer.pinned_.take(bytes);
   auto sourceError = std::make_shared<Status>();
-  peer.submit([&peer, from, ready, staging, bytes, sourceError] {
+  // What the source learns later: where it computed from values that a third device was to send, whether they came.
+  auto learnt = std::make_shared<std::promise<std::shared_ptr<const Error>>>();
+  peer.submit([&peer, from, ready, staging, bytes, sourceError, learnt] {
+    // Asked before the status is: an import that ends in between has left its error there.
+    const bool waits = peer.imports_.anyUnderWay();
     auto error = from->status->error();
     if (!error)
       error = peer.attempt("copyTo", [&] {
@@ -51,11 +57,16 @@ void GpuDevice::copyFromPeer(const std::shared_ptr<Storage>& to, const std::shar
         if (bytes) check(cudaMemcpyAsync(staging.get(), from->data, bytes, cudaMemcpyDeviceToHost, peer.copies_), "", "cudaMemcpyAsync");
       });
     sourceError->set(error);
+    // Behind the ends of those imports on the completion thread, and there before the destination waits for it: no circle of waits.
+    if (waits)
+      peer.completions_.submit([from, learnt] { learnt->set_value(from->status->error()); });
+    else
+      learnt->set_value(nullptr);
     ready->record(error ? nullptr : staging ? peer.copies_ : peer.compute_);
     if (staging) peer.afterwards(ready, [from](std::shared_ptr<const Error>) {});
   });
   auto read = staging ? ready : std::make_shared<GpuEvent>(events_);
-  submit([this, &peer, from, to = to->data, status = to->status, ready, read, staging, bytes, sourceError] {
+  submit([this, &peer, from, to = to->data, status = to->status, ready, read, staging, bytes, sourceError, learnt] {
     ready->recorded();  // the source's thread has been here
     auto error = sourceError->error();
     if (!error)
@@ -70,9 +81,11 @@ void GpuDevice::copyFromPeer(const std::shared_ptr<Storage>& to, const std::shar
     if (!staging) read->record(error ? nullptr : copies_);
     if (error) return;
     imports_.begin(status);
-    afterwards(mark(copies_), [this, &peer, from, ready, staging](std::shared_ptr<const Error>) {
+    afterwards(mark(copies_), [this, &peer, from, ready, staging, learnt](std::shared_ptr<const Error>) {
       const cudaError_t sent = ready->synchronize();
-      imports_.end(sent == cudaSuccess ? peer.lost() : peer.lose(sent, "a copy to another device"));
+      auto upstream = learnt->get_future().get();
+      if (!upstream) upstream = sent == cudaSuccess ? peer.lost() : peer.lose(sent, "a copy to another device");
+      imports_.end(upstream);
     });
   });
   from->addReader(read);

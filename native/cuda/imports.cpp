@@ -1,6 +1,7 @@
 #include "cuda/imports.h"
 
 #include <algorithm>
+#include <iterator>
 #include <unordered_set>
 
 namespace convtape::CONVTAPE_GPU {
@@ -12,14 +13,23 @@ void Imports::begin(std::shared_ptr<Status> status) {
 }
 
 void Imports::computed(const Launch& work) {
+  if (!anyUnderWay()) return;
+  const auto given = [](const std::shared_ptr<Status>* all, int count) {
+    std::vector<std::shared_ptr<Status>> some;
+    std::copy_if(all, all + count, std::back_inserter(some), [](const auto& status) { return status != nullptr; });
+    return some;
+  };
+  computed(given(work.inStatus, work.operands.inputs), given(work.outStatus, work.operands.outputs));
+}
+
+void Imports::computed(std::vector<std::shared_ptr<Status>> in, std::vector<std::shared_ptr<Status>> out) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (underWay_ == 0) return;
-  Flow flow;
-  for (int i = 0; i < work.operands.inputs; ++i)
-    if (work.inStatus[i]) flow.in.push_back(work.inStatus[i]);
-  for (int i = 0; i < work.operands.outputs; ++i)
-    if (work.outStatus[i]) flow.out.push_back(work.outStatus[i]);
-  flows_.push_back(std::move(flow));
+  if (underWay_ > 0) flows_.push_back({nullptr, std::move(in), std::move(out)});
+}
+
+bool Imports::anyUnderWay() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return underWay_ > 0;
 }
 
 void Imports::end(const std::shared_ptr<const Error>& error) {

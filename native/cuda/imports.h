@@ -18,6 +18,8 @@ class Imports {
   // On the submission thread, in the order of the work.
   void begin(std::shared_ptr<Status> status);
   void computed(const Launch& work);
+  void computed(std::vector<std::shared_ptr<Status>> in, std::vector<std::shared_ptr<Status>> out);
+  bool anyUnderWay() const;
   // On the completion thread: the oldest import has ended.
   void end(const std::shared_ptr<const Error>& error);
 
@@ -26,7 +28,7 @@ class Imports {
     std::shared_ptr<Status> import;  // where an import begins; else null
     std::vector<std::shared_ptr<Status>> in, out;
   };
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::deque<Flow> flows_;
   size_t underWay_ = 0;
 };

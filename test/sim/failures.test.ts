@@ -30,6 +30,17 @@ test.each(policies)('the error of a device follows its values to another, stream
   expect({ rest, other }).toEqual({ rest: [1, 2, 3, 4, 5, 6, 7, 8], other: true });
 });
 
+test.each([
+  ['eager', 'direct'],
+  ['lazy', 'direct'],
+  ['random', 'refused'],
+])('and by way of that to a third, streams %s, access %s', async (streams, access) => {
+  const settings = { CONVTAPE_SIM: '3', CONVTAPE_SIM_STREAMS: streams, CONVTAPE_SIM_PEER: access };
+  const { errors, rest, others } = await scenario('thirdDevice', settings);
+  for (const error of errors) expect(error).toMatch(/^ERR_DEVICE: unary: kernel .* on sim:0/);
+  expect({ rest, others }).toEqual({ rest: [1, 2, 3, 4, 5, 6, 7, 8], others: [true, true] });
+});
+
 test('memory that ends in the middle of the work', async () => {
   const result = await scenario('memory', { CONVTAPE_SIM_MEMORY_MB: '64' });
   expect(result.error).toMatch(/^ERR_OUT_OF_MEMORY: .*out of memory on sim:0: asked for 4 MB, .* reserved of 64 MB/);

@@ -21,6 +21,11 @@ async function works(on: typeof sim0): Promise<boolean> {
   return JSON.stringify(await y.array()) === '[1,0,3]';
 }
 
+/** Access between two devices is tried when it is first needed, which takes long enough for a failure to become known meanwhile. */
+function tryAccess(...path: (typeof sim0)[]): void {
+  for (const [i, d] of path.entries()) if (i > 0) path[i - 1]!.peerAccess(d);
+}
+
 const scenarios: Record<string, () => Promise<object>> = {
   /** A kernel reads what nobody wrote: on hardware a wrong result or a fault, here always found. */
   async kernel() {
@@ -54,6 +59,7 @@ const scenarios: Record<string, () => Promise<object>> = {
 
   /** A device fails; what another computed from its values is worth nothing, the rest is. */
   async crossing() {
+    tryAccess(sim0, sim1);
     using s = scope();
     const own = tensor([1, 2, 3, 4, 5, 6, 7, 8], { device: sim1 });
     const sent = ops.relu(empty([8], sim0)).to(sim1);
@@ -62,6 +68,23 @@ const scenarios: Record<string, () => Promise<object>> = {
     const rest = await ops.relu(own).array();
     void s;
     return { errors, rest, other: await works(sim1) };
+  },
+
+  /** The same by way of a second device to a third: the values, what the third computed from them, and a copy of them beside it. */
+  async thirdDevice() {
+    const sim2 = device('sim:2');
+    tryAccess(sim0, sim1, sim2, sim1);
+    using s = scope();
+    const own = tensor([1, 2, 3, 4, 5, 6, 7, 8], { device: sim2 });
+    const passedOn = ops.relu(ops.relu(empty([8], sim0)).to(sim1)).to(sim2);
+    const mixed = ops.add(ops.relu(passedOn), own);
+    const beside = empty([8], sim2).copyFrom(passedOn as never) as Tensor;
+    const back = beside.to(sim1);
+    const errors: string[] = [];
+    for (const t of [mixed, passedOn, beside, back]) errors.push(await message(t.data()));
+    const rest = await ops.relu(own).array();
+    void s;
+    return { errors, rest, others: [await works(sim1), await works(sim2)] };
   },
 
   /** Memory ends in the middle of the work. */
