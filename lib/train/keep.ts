@@ -1,7 +1,7 @@
 // More checkpoints than the newest: the last few, and the best one. They are further names of the same file, so that they take no time.
 import { copyFile, link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { reasonOf } from '../util/atomic_write';
+import { WriteError } from '../util/atomic_write';
 import type { RunFolder } from './run_folder';
 
 const NAME = /^step-(\d+)\.safetensors$/;
@@ -19,6 +19,7 @@ export const keptPath = (folder: RunFolder, step: number): string =>
 /**
  * Gives the run's checkpoint, of `step`, its place among the newest `keep`, whose oldest go; and, where it is the best, the name best.safetensors.
  * May be done again.
+ * @throws WriteError; the run's checkpoint itself stays
  */
 export async function keepCheckpoint(
   folder: RunFolder,
@@ -35,9 +36,7 @@ export async function keepCheckpoint(
     const old = keep > 1 ? all.slice(0, -keep) : all;
     for (const each of old) await rm(keptPath(folder, each), { force: true });
   } catch (error) {
-    throw new Error(`cannot keep the checkpoint of step ${step} in ${folder.path}: ${reasonOf(error)}`, {
-      cause: error,
-    });
+    throw new WriteError(`cannot keep the checkpoint of step ${step} in ${folder.path} under a second name`, error);
   }
 }
 
@@ -46,14 +45,15 @@ async function secondName(from: string, to: string): Promise<void> {
   const temporary = join(dirname(to), `.${basename(to)}.tmp`);
   await rm(temporary, { force: true });
   try {
-    await link(from, temporary);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw error;
-    await copyFile(from, temporary);
-    const file = await open(temporary, 'r+');
-    await file.sync().finally(() => file.close());
+    await link(from, temporary).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOSPC') throw error;
+      await copyFile(from, temporary);
+      const file = await open(temporary, 'r+');
+      await file.sync().finally(() => file.close());
+    });
+    await rename(temporary, to);
+  } finally {
+    // Where both were names of one file already, the system leaves the first; where a copy failed, its beginning is there.
+    await rm(temporary, { force: true });
   }
-  await rename(temporary, to);
-  // Where both were names of one file already, the system leaves the first.
-  await rm(temporary, { force: true });
 }

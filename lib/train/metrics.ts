@@ -1,6 +1,7 @@
 // Errors, and the file that keeps them: metrics.jsonl, one line for each logged step and each evaluation.
-import { closeSync, fsync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { appendAll, WriteError } from '../util/atomic_write';
 import type { LayerNorms } from './norms';
 
 export interface MetricsLine {
@@ -92,26 +93,41 @@ export class MetricsLog {
   /**
    * Opens the file at `path`. With `afterStep`, lines of later steps (and a line torn by a killed process) are taken out first: the run
    * continues from a checkpoint of that step and will write them again.
+   * @throws WriteError where it cannot be written; the lines that were there still are
    */
   constructor(
     readonly path: string,
     afterStep?: number,
   ) {
-    if (afterStep !== undefined) {
-      const kept = readMetrics(path).filter((line) => line.step <= afterStep);
-      writeFileSync(`${path}.tmp`, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
-      renameSync(`${path}.tmp`, path);
+    try {
+      if (afterStep !== undefined) {
+        const kept = readMetrics(path).filter((line) => line.step <= afterStep);
+        const text = kept.map((line) => `${JSON.stringify(line)}\n`).join('');
+        // Where nothing goes, nothing is written: a disk that is nearly full has no room for a second copy.
+        if (!existsSync(path) || readFileSync(path, 'utf8') !== text) {
+          writeFileSync(`${path}.tmp`, text);
+          renameSync(`${path}.tmp`, path);
+        }
+      }
+      this.#file = openSync(path, 'a');
+    } catch (error) {
+      rmSync(`${path}.tmp`, { force: true });
+      throw new WriteError(`cannot write ${path}`, error);
     }
-    this.#file = openSync(path, 'a');
   }
 
+  /** @throws WriteError */
   write(line: MetricsLine): void {
-    writeSync(this.#file, `${JSON.stringify(line)}\n`);
+    appendAll(this.#file, this.path, Buffer.from(`${JSON.stringify(line)}\n`));
   }
 
   /** Waits until the lines are on the disk: done before a checkpoint that counts on them. */
-  flush(): Promise<void> {
-    return promisify(fsync)(this.#file);
+  async flush(): Promise<void> {
+    try {
+      await promisify(fsync)(this.#file);
+    } catch (error) {
+      throw new WriteError(`cannot write ${this.path}`, error);
+    }
   }
 
   close(): void {

@@ -4,6 +4,7 @@ import { openDataset } from '../data';
 import type { Dataset, Split } from '../data/dataset';
 import type { ColumnNet } from '../models';
 import type { Sgd } from '../optim';
+import { isFull, WriteError } from '../util/atomic_write';
 import { buildModel, buildOptimiser, defaultDevices } from './build';
 import { initFrom } from './init_from';
 import { chooseSplits, imageSizes, inputFacts, testLoader, trainLoader } from './input';
@@ -68,7 +69,8 @@ const FIXED = [
 
 /**
  * Trains as the recipe says.
- * @throws RecipeError, DataError, RunError; Error where the loss turns NaN or infinite, with the last good checkpoint kept.
+ * @throws RecipeError, DataError, RunError; Error where the loss turns NaN or infinite or the disk is full, with the last good
+ *   checkpoint kept.
  */
 export async function train(input: RecipeInput, options: TrainOptions): Promise<TrainResult> {
   const { out, events = {}, signal } = options;
@@ -82,16 +84,18 @@ export async function train(input: RecipeInput, options: TrainOptions): Promise<
 
   let run: Awaited<ReturnType<typeof assemble>>;
   try {
-    run = await assemble(recipe, folder, checkpoint, () => log, options);
+    run = await assemble(recipe, folder, checkpoint, () => log!, options);
   } catch (error) {
     if (!resuming) folder.removeIfEmpty();
-    throw error;
+    throw error instanceof WriteError ? unwritten(error, folder, checkpoint?.progress.step ?? null) : error;
   }
-  folder.writeRecipe(recipe);
-  const log = new MetricsLog(folder.metricsPath, checkpoint?.progress.step ?? 0);
-  const eventFile = recipe.tensorboard ? new EventFile(folder.path, checkpoint?.progress.step ?? 0) : null;
+  let log: MetricsLog | null = null;
+  let eventFile: EventFile | null = null;
   const begun = performance.now();
   try {
+    folder.writeRecipe(recipe);
+    log = new MetricsLog(folder.metricsPath, checkpoint?.progress.step ?? 0);
+    if (recipe.tensorboard) eventFile = new EventFile(folder.path, checkpoint?.progress.step ?? 0);
     const trainer = new Trainer({ ...run.parts, recipe, log, eventFile, events });
     events.onBegin?.({
       recipe,
@@ -113,12 +117,15 @@ export async function train(input: RecipeInput, options: TrainOptions): Promise<
       seconds: (performance.now() - begun) / 1000,
     };
   } catch (error) {
-    throw error instanceof DivergedError ? diverged(error, folder, recipe, run.saved()) : error;
+    if (error instanceof DivergedError) throw diverged(error, folder, recipe, run.saved());
+    if (error instanceof WriteError) throw unwritten(error, folder, run.saved());
+    throw error;
   } finally {
-    log.close();
+    log?.close();
     eventFile?.close();
     run.parts.optimiser.dispose();
     run.parts.model.dispose();
+    if (!resuming) folder.removeIfEmpty();
   }
 }
 
@@ -223,11 +230,21 @@ function sameImages(checkpoint: RunCheckpoint, dataset: Dataset, order: Order): 
     );
 }
 
+const keptIn = (folder: RunFolder, saved: number | null): string =>
+  saved === null
+    ? 'no checkpoint had been written yet'
+    : `the checkpoint of step ${saved} is kept in ${folder.checkpointPath}`;
+
+function unwritten(error: WriteError, folder: RunFolder, saved: number | null): Error {
+  const first = isFull(error) ? 'Make room there' : 'Put that right';
+  const then = RunFolder.exists(folder.path)
+    ? `go on with --out ${folder.path} --resume`
+    : 'give the same command again';
+  return new Error(`${error.message}; ${keptIn(folder, saved)}. ${first}, then ${then}`, { cause: error });
+}
+
 function diverged(error: DivergedError, folder: RunFolder, recipe: Recipe, saved: number | null): Error {
-  const kept =
-    saved === null
-      ? 'no checkpoint had been written yet'
-      : `the checkpoint of step ${saved} is kept in ${folder.checkpointPath}`;
+  const kept = keptIn(folder, saved);
   const lower = `--lr ${Number((recipe.lr / 10).toPrecision(3))}`;
   return new Error(`step ${error.step}: ${error.message}; ${kept}. Try a lower rate: --resume ${lower}`, {
     cause: error,

@@ -8,11 +8,12 @@ import {
   readFileSync,
   renameSync,
   rmdirSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { reasonOf } from '../util/atomic_write';
+import { reasonOf, WriteError } from '../util/atomic_write';
 import { type Recipe, resolveRecipe } from './recipe';
 
 /** Files that cannot be read or written; the message is one line for a person. */
@@ -90,12 +91,14 @@ export class RunFolder {
     return resolveRecipe(given as Record<string, unknown>);
   }
 
+  /** @throws WriteError; the one that was there still is */
   writeRecipe(recipe: Recipe): void {
     try {
       writeFileSync(`${this.configPath}.tmp`, `${JSON.stringify(recipe, null, 2)}\n`);
       renameSync(`${this.configPath}.tmp`, this.configPath);
     } catch (error) {
-      throw new RunError(`${this.configPath} cannot be written: ${reasonOf(error)}`, { cause: error });
+      rmSync(`${this.configPath}.tmp`, { force: true });
+      throw new WriteError(`cannot write ${this.configPath}`, error);
     }
   }
 }

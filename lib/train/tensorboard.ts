@@ -5,9 +5,10 @@
 //   Event    wall_time = 1 double, step = 2 int64, file_version = 3 string, summary = 5 Summary, session_log = 7 SessionLog
 //   Summary  value = 1 repeated { tag = 1 string, simple_value = 2 float }
 //   SessionLog  status = 1 enum (1: start)
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { appendAll, WriteError } from '../util/atomic_write';
 import type { MetricsLine } from './metrics';
 
 const polynomial = 0x82f63b78;
@@ -107,7 +108,11 @@ export class EventFile {
     const begun = now();
     const stamp = String(Math.floor(begun)).padStart(10, '0');
     this.path = join(folder, `events.out.tfevents.${stamp}.${hostname()}.${process.pid}.${step}`);
-    this.#file = openSync(this.path, 'a');
+    try {
+      this.#file = openSync(this.path, 'a');
+    } catch (error) {
+      throw new WriteError(`cannot write ${this.path}`, error);
+    }
     this.#append(Buffer.concat([double(1, begun), bytes(3, Buffer.from('brain.Event:2'))]));
     if (step > 0) this.#append(event(begun, step + 1, bytes(7, Buffer.concat([key(1, VARINT!), varint(1)]))));
   }
@@ -118,8 +123,7 @@ export class EventFile {
   }
 
   #append(message: Uint8Array): void {
-    const framed = record(message);
-    for (let at = 0; at < framed.length; ) at += writeSync(this.#file, framed, at);
+    appendAll(this.#file, this.path, record(message));
   }
 
   close(): void {

@@ -1,12 +1,27 @@
 // A file is either the old one or the new one, whole: what a reader sees after a crash, a full disk or a kill at any moment.
 import { randomBytes } from 'node:crypto';
+import { writeSync } from 'node:fs';
 import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+
+/** Something could not be written; `what` says what and where. */
+export class WriteError extends Error {
+  constructor(what: string, cause: unknown) {
+    super(`${what}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** Whether it was for want of room on the disk, wherever down the chain of causes that is said. */
+export function isFull(error: unknown): boolean {
+  for (let e = error as NodeJS.ErrnoException | undefined; e instanceof Error; e = e.cause as typeof e)
+    if (e.code === 'ENOSPC' || e.code === 'EDQUOT') return true;
+  return false;
+}
 
 /**
  * Writes `path` by way of a temporary file in the same folder: write, fsync, rename, fsync of the folder.
  *
- * @throws Error `cannot write PATH: …` where anything fails; the old file is then as it was, and the temporary one is gone.
+ * @throws WriteError `cannot write PATH: …` where anything fails; the old file is then as it was, and the temporary one is gone.
  */
 export async function atomicWrite(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   const folder = dirname(path);
@@ -28,7 +43,7 @@ export async function atomicWrite(path: string, write: (file: FileHandle) => Pro
     await syncFolder(folder);
   } catch (error) {
     if (made) await unlink(temporary).catch(() => {});
-    throw new Error(`cannot write ${path}: ${reasonOf(error)}`, { cause: error });
+    throw new WriteError(`cannot write ${path}`, error);
   }
 }
 
@@ -39,6 +54,15 @@ export async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<voi
   for (let at = 0; at < bytes.length; ) {
     const { bytesWritten } = await file.write(bytes, at, Math.min(most, bytes.length - at));
     at += bytesWritten;
+  }
+}
+
+/** Writes all of `bytes` at the end of an open file that is called `path`. @throws WriteError; a part may be written then */
+export function appendAll(file: number, path: string, bytes: Uint8Array): void {
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+  } catch (error) {
+    throw new WriteError(`cannot write ${path}`, error);
   }
 }
 

@@ -1,6 +1,5 @@
 // `npm run quickstart`: the small two-column AlexNet learns Fashion-MNIST, is tested, and shows what it got right and wrong.
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { type Dataset, openDataset } from '../../data';
@@ -10,6 +9,7 @@ import { type Evaluation, evaluate } from '../../train/evaluate';
 import { testLoader } from '../../train/input';
 import { loadRun } from '../../train/load_run';
 import { type RecipeInput, resolveRecipe } from '../../train/recipe';
+import { atomicWrite, writeAll } from '../../util/atomic_write';
 import { Interrupted } from '../errors';
 import { duration, type Io, Progress, percent } from '../io';
 import { trainWithProgress } from '../train_view';
@@ -70,7 +70,8 @@ export async function runQuickstart(
   const { classes, notices } = dataset;
   const sheet = join(out, 'predictions.png');
   const title = `Fashion-MNIST: ${percent(evaluation.top1)} of ${evaluation.images.toLocaleString('en')} test images wrong`;
-  await writeFile(sheet, await predictionSheet(predictions, { classes, title }));
+  const picture = await predictionSheet(predictions, { classes, title });
+  await atomicWrite(sheet, (file) => writeAll(file, picture));
   if (!options.json) {
     io.out(`\n${drawPredictions(predictions, { classes, columns: io.columns, colours: io.colours })}`);
     for (const notice of notices) io.out(`${notice}\n`);

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import { addon } from '../../native/addon';
-import { atomicWrite, reasonOf, writeAll } from '../../util/atomic_write';
+import { atomicWrite, isFull, reasonOf, writeAll } from '../../util/atomic_write';
 import { DataError } from '../dataset';
 import { ShardFile, type ShardStatistics } from '../shard_file';
 import { openShards, readSet, type ShardSet, type ShardSplitName, splitNames } from '../shards';
@@ -47,13 +47,10 @@ export interface PrepareOptions {
  */
 export async function prepareSet(src: string, out: string, options: PrepareOptions = {}): Promise<ShardSet> {
   const settings = settingsOf(options);
+  let release = () => {};
   try {
-    mkdirSync(out, { recursive: true });
-  } catch (error) {
-    throw new DataError(`cannot make the folder ${out}: ${reasonOf(error)}`, { cause: error });
-  }
-  const release = takeLock(out);
-  try {
+    makeFolder(out);
+    release = takeLock(out);
     const sources = await findSources(src, {
       layout: options.layout,
       classes: options.classes,
@@ -68,10 +65,25 @@ export async function prepareSet(src: string, out: string, options: PrepareOptio
     const set = await conclude(src, out, sources, settings, plan, finished);
     rmSync(join(out, UNPACKED), { recursive: true, force: true });
     return set;
+  } catch (error) {
+    // What failed while shards were made says more of itself already.
+    if (!isFull(error) || (error as Error).message.endsWith(GOES_ON)) throw error;
+    throw new DataError(`${(error as Error).message}; ${MAKE_ROOM}${GOES_ON}`, { cause: error });
   } finally {
     release();
   }
 }
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw new DataError(`cannot make the folder ${path}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+const MAKE_ROOM = 'make room there, then ';
+const GOES_ON = 'the same command goes on from there';
 
 function settingsOf(options: PrepareOptions): ShardSettings {
   const { size = 256, encoding = 'jpeg', quality = 95, maxPixels = 1e8, shardImages = 2048, workers = 1 } = options;
@@ -131,7 +143,7 @@ const UNPACKED = '.unpacked';
 /** A compressed archive cannot be read by position; a plain copy of it lies in the set's folder until the set is whole. */
 async function unpack(archive: string, out: string, note?: (text: string) => void): Promise<string> {
   const folder = join(out, UNPACKED);
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const path = join(folder, `${Buffer.from(archive).toString('base64url').slice(-60)}-${basename(archive)}.tar`);
   if (existsSync(path)) return path;
   note?.(`unpacking ${archive}`);
@@ -209,8 +221,10 @@ async function make(
     });
   } catch (error) {
     if (error instanceof Stopped) throw error;
+    const { message } = error as Error;
+    const room = isFull(error) ? MAKE_ROOM : '';
     throw new DataError(
-      `${(error as Error).message}; ${finished.size} of ${plan.length} shards are finished and kept: the same command goes on from there`,
+      `${message}; ${finished.size} of ${plan.length} shards are finished and kept: ${room}${GOES_ON}`,
       { cause: error },
     );
   }

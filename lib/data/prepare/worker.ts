@@ -1,6 +1,6 @@
 // A worker process: makes shards one after another, as it is told. It ends with its parent, and a shard that is not finished then leaves
 // nothing behind.
-import { reasonOf } from '../../util/atomic_write';
+import { isFull, reasonOf } from '../../util/atomic_write';
 import { singleThreaded } from '../images';
 import { makeShard, type ShardJob, type ShardSettings, Stopped } from './shard_job';
 
@@ -8,7 +8,8 @@ export type ToWorker = { out: string; job: ShardJob; settings: ShardSettings } |
 export type FromWorker =
   | { kind: 'images'; images: number }
   | { kind: 'done'; images: number; skipped: number }
-  | { kind: 'failed'; message: string };
+  /** `full`: for want of room on the disk. */
+  | { kind: 'failed'; message: string; full: boolean };
 
 const stop = new AbortController();
 // A Ctrl-C goes to the whole group of processes; the parent says when to stop.
@@ -51,6 +52,6 @@ async function work({ out, job, settings }: Exclude<ToWorker, 'stop'>): Promise<
     report();
     send({ kind: 'done', ...result });
   } catch (error) {
-    if (!(error instanceof Stopped)) send({ kind: 'failed', message: reasonOf(error) });
+    if (!(error instanceof Stopped)) send({ kind: 'failed', message: reasonOf(error), full: isFull(error) });
   }
 }

@@ -99,7 +99,8 @@ class Pool {
         this.options.onImages(message.images);
       } else if (message.kind === 'failed') {
         current = null;
-        this.#fail(new DataError(message.message));
+        const cause = message.full ? Object.assign(new Error(message.message), { code: 'ENOSPC' }) : undefined;
+        this.#fail(new DataError(message.message, { cause }));
       } else {
         this.options.onShard(current!.job, message);
         next();
