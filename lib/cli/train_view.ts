@@ -59,6 +59,9 @@ class TrainView {
         `${images.watched.toLocaleString('en')} ${images.watchedName} images`,
     );
     const { step, stepsPerEpoch, totalSteps } = facts;
+    this.#progress.line(
+      `${stepsPerEpoch.toLocaleString('en')} steps a pass, of ${recipe.batch} images; learning rate ${Number(recipe.lr.toPrecision(6))}, schedule ${recipe.schedule.kind}; ${recipe.epochs} passes${recipe.schedule.kind === 'plateau' ? ' at most' : ''}`,
+    );
     this.page?.begin(
       {
         ...{ run: this.out, model: recipe.model, devices: recipe.devices, data: dataset.name, batch: recipe.batch },

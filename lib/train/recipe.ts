@@ -30,14 +30,29 @@ export {
 export function resolveRecipe(input: RecipeInput): Recipe {
   const given = { devices: ['cpu:0'], ...input } as RecipeInput;
   const base = overlay(overlay(alexnet as RecipeInput, modelDefaults(given)), presetDefaults(given));
-  return parse(overlay(forBatch(base, given.batch), given), given);
+  return parse(overlay(ratesForBatch(base, given.batch), given), given);
 }
 
-/** Default rates are for the default batch: a smaller batch has a noisier gradient, and gets smaller ones in proportion. */
-function forBatch(base: RecipeInput, batch: unknown): RecipeInput {
-  const { batch: usual, lr, biasLr } = base as Pick<Recipe, 'batch' | 'lr' | 'biasLr'>;
-  const share = typeof batch === 'number' && batch > 0 ? Math.min(1, batch / usual) : 1;
-  return { ...base, lr: lr * share, biasLr: biasLr === null ? null : biasLr * share };
+/**
+ * Rates that somebody else chose (the defaults', a recipe file's) are for their own batch: a smaller one has a noisier gradient, and gets
+ * smaller rates in proportion, those of single layers too. Rates that the user gives are never changed.
+ * @param settings part of a recipe; without `batch` its rates are for the model's default batch
+ * @param batch what the user asks for
+ */
+export function ratesForBatch(settings: RecipeInput, batch: unknown): RecipeInput {
+  const usual = settings.batch ?? alexnet.batch;
+  const share = typeof batch === 'number' && batch > 0 ? Math.min(1, batch / Number(usual)) : 1;
+  const scaled = (of: RecipeInput, key: string) =>
+    typeof of[key] === 'number' ? { [key]: Number(of[key]) * share } : {};
+  const { groups } = settings;
+  return {
+    ...settings,
+    ...scaled(settings, 'lr'),
+    ...scaled(settings, 'biasLr'),
+    ...(Array.isArray(groups) && {
+      groups: groups.map((g: unknown) => (isRecord(g) ? { ...g, ...scaled(g, 'lr') } : g)),
+    }),
+  };
 }
 
 /** A recipe with what a user gives now laid over it. @throws RecipeError as {@link resolveRecipe}. */

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { recipeOf } from '../../lib/cli/commands/train';
 import { sgd } from '../../lib/optim';
 import { tensor } from '../../lib/tensor/create';
 import { Rates } from '../../lib/train/rates';
@@ -80,6 +81,33 @@ test("layers-145: biases at twice the rate, never lowered and without decay; con
   near(late.moved['conv2a.weight']!, 1e-5 * 1.0005);
   expect(late.moved['conv1b.weight']).toBeCloseTo(0, 12);
   expect(late.frozen.sort()).toEqual(['conv1a.bias', 'conv1a.weight', 'conv1b.bias', 'conv1b.weight']);
+});
+
+test("a file's rates are for its batch, a smaller one lowers them; rates of the command line stay as they are", () => {
+  const own = file('rates', {
+    lr: 0.04,
+    batch: 64,
+    groups: [
+      { match: 'fc8', lr: 0.4 },
+      { match: 'conv1', frozen: true },
+    ],
+  });
+  const rates = (recipe: string, options: Parameters<typeof recipeOf>[0]) => {
+    const { lr, biasLr, batch, groups } = resolveRecipe({ data: 'x', ...recipeOf({ recipe, ...options }) });
+    return [batch, lr, biasLr, groups.map((g) => g.lr)];
+  };
+  expect(rates(own, {})).toEqual([64, 0.04, null, [0.4, undefined]]);
+  expect(rates(own, { batch: '16' })).toEqual([16, 0.01, null, [0.1, undefined]]);
+  expect(rates(own, { set: ['batch=16'] })).toEqual([16, 0.01, null, [0.1, undefined]]);
+  expect(rates(own, { batch: '128' })).toEqual([128, 0.04, null, [0.4, undefined]]);
+  expect(rates(own, { batch: '16', lr: ['0.04', 'fc6=0.2'] })).toEqual([16, 0.04, null, [0.1, undefined, 0.2]]);
+  expect(rates(own, { batch: '16', set: ['lr=0.03', 'biasLr=0.06'] })).toEqual([16, 0.03, 0.06, [0.1, undefined]]);
+  expect(rates('layers-145', { batch: '32' })).toEqual([32, 0.0025, 0.005, [0.0000025, undefined]]);
+  // as without the file, the preset's own
+  const preset = resolveRecipe({ data: 'x', preset: 'layers-145', batch: 32 });
+  expect([preset.lr, preset.biasLr, preset.groups.map((g) => g.lr)]).toEqual([0.0025, 0.005, [0.0000025, undefined]]);
+  // a file that leaves the batch out means the usual one
+  expect(rates(file('plain', { lr: 0.08 }), { batch: '32' })[1]).toBe(0.02);
 });
 
 test('a group that matches nothing, and wrong keys in a group, are named', () => {

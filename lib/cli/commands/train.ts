@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { dataKinds } from '../../data';
-import { type RecipeInput, setKey } from '../../train/recipe';
+import { type RecipeInput, ratesForBatch, setKey } from '../../train/recipe';
 import { readRecipeFile, recipeNames } from '../../train/recipe_file';
 import { reportTraining } from '../../train/report';
 import { Interrupted, UsageError } from '../errors';
@@ -37,10 +37,13 @@ export function trainCommand(program: Command, io: Io): void {
     .option('--devices <names>', 'one device: the grouped network; two: a column on each (default: two of a kind)')
     .option('--out <folder>', 'the run’s folder (required)')
     .option('--epochs <n>', 'passes over the training images')
-    .option('--batch <n>', 'images a step (default: 128)')
+    .option(
+      '--batch <n>',
+      'images a step (default: the recipe’s, or 128); a smaller one lowers default and recipe rates in proportion, never those of --lr',
+    )
     .option(
       '--lr <rate>',
-      'learning rate (default: 0.01 for alexnet, and less for a batch below 128); LAYER=RATE: of a layer, as often as needed',
+      'learning rate, taken as it is whatever the batch (default: the recipe’s, or 0.01 for alexnet and 0.05 for alexnet-small; less for a smaller --batch); LAYER=RATE: of a layer, as often as needed',
       (value: string, before: string[] = []) => [...before, value],
     )
     .option('--init <run>', 'start from the parameters of that run instead of random ones')
@@ -83,7 +86,8 @@ function watchPort(option: string | true | undefined): number | undefined {
 
 /** What the command line says of the recipe. */
 export function recipeOf(options: Omit<TrainOptions, 'out'>): RecipeInput {
-  const input: RecipeInput = options.recipe === undefined ? {} : readRecipeFile(options.recipe);
+  const file: RecipeInput = options.recipe === undefined ? {} : readRecipeFile(options.recipe);
+  const input = ratesForBatch(file, batchOf(options));
   for (const key of ['epochs', 'batch', 'seed'] as const)
     if (options[key] !== undefined) setKey(input, `${key}=${options[key]}`);
   for (const key of ['data', 'model'] as const) if (options[key] !== undefined) input[key] = options[key];
@@ -102,6 +106,13 @@ export function recipeOf(options: Omit<TrainOptions, 'out'>): RecipeInput {
   const groups = layerGroups(options);
   if (groups.length > 0) input.groups = [...(Array.isArray(input.groups) ? input.groups : []), ...groups];
   return input;
+}
+
+/** The batch that the command line asks for; undefined where it does not. */
+function batchOf({ batch, set = [] }: Omit<TrainOptions, 'out'>): unknown {
+  const asked: RecipeInput = batch === undefined ? {} : { batch: Number(batch) };
+  for (const assignment of set) if (/^\s*batch\s*=/.test(assignment)) setKey(asked, assignment);
+  return asked.batch;
 }
 
 /** `--lr fc8=0.01` and `--freeze conv1` as groups, which come after the recipe's own. */
