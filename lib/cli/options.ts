@@ -1,6 +1,8 @@
 // Options that several commands share.
 import { InvalidArgumentError, Option } from 'commander';
+import { type OperatorName, operatorNames } from '../ops/registry';
 import { type Device, device } from '../tensor/device';
+import { nearest } from '../train/recipe';
 import { UsageError } from './errors';
 
 /** `cpu:0,cpu:1`, given by `option`. */
@@ -10,6 +12,15 @@ export function deviceList(names: string, option = '--devices'): Device[] {
   } catch (error) {
     throw new UsageError((error as Error).message.replace(/^device: /, `${option}: `), { cause: error });
   }
+}
+
+/** One more operator's name, given as an argument, behind those before it. */
+export function operatorList(name: string, before: readonly OperatorName[] = []): OperatorName[] {
+  if ((operatorNames as string[]).includes(name)) return [...before, name as OperatorName];
+  const near = nearest(name, operatorNames);
+  throw new InvalidArgumentError(
+    `There is no operator '${name}'${near ? `; did you mean ${near}?` : ''} There are ${operatorNames.join(', ')}.`,
+  );
 }
 
 export function wholeNumber(text: string): number {

@@ -41,6 +41,18 @@ test('a value that is wrong on the device alone is found, and so is a call that 
   expect(failing).toMatchObject({ passed: false, failure: 'relu: no' });
 });
 
+test('only the operators that are named', async () => {
+  const run = await convtape('selftest', 'relu', 'exp', '--device', 'cpu:1', '--repeats', '1', '--json');
+  expect(run.status).toBe(0);
+  expect(new Set(JSON.parse(run.out).calls.map((call: { operator: string }) => call.operator))).toEqual(
+    new Set(['relu', 'exp']),
+  );
+  expect(await convtape('selftest', 'rellu')).toMatchObject({
+    status: 2,
+    err: expect.stringContaining("There is no operator 'rellu'; did you mean relu?"),
+  });
+});
+
 test('a device that is not there', async () => {
   const run = await convtape('selftest', '--device', 'cuda:7');
   expect(run).toMatchObject({

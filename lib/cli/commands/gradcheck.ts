@@ -1,10 +1,9 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { type GradcheckReport, runGradchecks } from '../../autograd/gradcheck_all';
 import { type OperatorName, operatorNames } from '../../ops/registry';
 import { devices } from '../../tensor/device';
-import { nearest } from '../../train/recipe';
 import { type Io, table } from '../io';
-import { deviceList } from '../options';
+import { deviceList, operatorList } from '../options';
 
 interface Options {
   devices?: string;
@@ -15,10 +14,7 @@ export function gradcheckCommand(program: Command, io: Io): void {
   program
     .command('gradcheck')
     .description('compare the gradient of every operator with finite differences')
-    .argument('[operator...]', 'only these', (name: string, before: OperatorName[] | undefined) => [
-      ...(before ?? []),
-      operatorName(name),
-    ])
+    .argument('[operator...]', 'only these', operatorList)
     .option('--devices <names>', 'on these devices (default: the first of every kind)')
     .option('--json', 'print one JSON object')
     .action(async (chosen: OperatorName[] | undefined, options: Options) => {
@@ -35,14 +31,6 @@ export function gradcheckCommand(program: Command, io: Io): void {
       io.out(options.json ? `${JSON.stringify({ ...count, checks: reports.map(plain) })}\n` : text(reports, count));
       if (count.failed > 0) throw new Error(`${count.failed} of ${count.passed + count.failed} gradient checks failed`);
     });
-}
-
-function operatorName(name: string): OperatorName {
-  if ((operatorNames as string[]).includes(name)) return name as OperatorName;
-  const near = nearest(name, operatorNames);
-  throw new InvalidArgumentError(
-    `There is no operator '${name}'${near ? `; did you mean ${near}?` : ''} There are ${operatorNames.join(', ')}.`,
-  );
 }
 
 const title = (r: GradcheckReport) => `${r.operator} (${r.case}) on ${r.device.name}`;
