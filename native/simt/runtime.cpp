@@ -87,9 +87,13 @@ void copy(Stream* stream, void* to, const void* from, size_t bytes, const char* 
   task.name = name;
   task.run = [=] {
     shadowBeginTask(name);
-    // What a failed device did not write is its failure, not the copy's.
-    if (fromDevice >= 0 && !Machine::instance().faulted(fromDevice)) shadowCopyRead(fromDevice, from, bytes);
-    if (toDevice >= 0) shadowCopyWrite(toDevice, to, bytes);
+    try {
+      // What a failed device did not write is its failure, not the copy's.
+      if (fromDevice >= 0 && !Machine::instance().faulted(fromDevice)) shadowCopyRead(fromDevice, from, bytes);
+      if (toDevice >= 0) shadowCopyWrite(toDevice, to, bytes);
+    } catch (const KernelFault& fault) {
+      throw KernelFault(std::string(name) + ": " + fault.what());
+    }
     if (corrupt)
       std::memset(to, 0, bytes);
     else

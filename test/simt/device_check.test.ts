@@ -169,6 +169,39 @@ const faults: Fault[] = [
     most: 20000,
     found: /kernel reduce (sum|max) .*(another block)/,
   },
+  // The pipeline that all matrix products share (gemm.cuh), each time in the file of another operator.
+  {
+    kind: 'asynchronous copies that nothing waits for',
+    file: 'matmul',
+    right: 'waitForCopies<kStages - 2>();',
+    wrong: '',
+    op: 'matmul',
+    found: /kernel matmul .*(a wait is missing|race)/,
+  },
+  {
+    kind: 'a wait for one group of copies too few',
+    file: 'conv2d_grad_input',
+    right: 'waitForCopies<kStages - 2>();',
+    wrong: 'waitForCopies<kStages - 1>();',
+    op: 'conv2dGradInput',
+    found: /kernel conv2dGradInput .*(a wait is missing|race)/,
+  },
+  {
+    kind: 'asynchronous copies that belong to no group',
+    file: 'conv2d',
+    right: 'commitCopies();',
+    wrong: 'if (step >= steps) commitCopies();',
+    op: 'conv2d',
+    found: /kernel conv2d .*(a wait is missing|race)/,
+  },
+  {
+    kind: 'a stage filled while other threads still read it',
+    file: 'conv2d_grad_weight',
+    right: '__syncthreads();               // and the others did',
+    wrong: '__syncwarp();  //',
+    op: 'conv2dGradWeight',
+    found: /kernel conv2dGradWeight .*(a wait is missing|race)/,
+  },
 ];
 
 describe('kernels with a change planted in their text', () => {
@@ -204,12 +237,10 @@ describe('kernels with a change planted in their text', () => {
   });
 
   test.each(faults)('$kind, in $file: found and named', ({ op, found, most = 1500 }) => {
-    for (const seed of [1, 2, 3]) {
-      const { status, lines } = check('convtape_device_check_planted', ['--op', op, '--most', String(most)], {
-        seed,
-        copies: 'random',
-        streams: 'random',
-      });
+    for (const [i, copies] of policies.entries()) {
+      const policy = { seed: i + 1, copies, streams: 'random' };
+      const args = ['--op', op, '--most', String(most)];
+      const { status, lines } = check('convtape_device_check_planted', args, policy);
       const wrong = lines.filter((line) => line.startsWith('NOT OK') && found.test(line));
       expect({ status, named: wrong.length > 0, lines: wrong.length > 0 ? [] : lines }).toEqual({
         status: 1,

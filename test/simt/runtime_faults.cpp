@@ -1,0 +1,85 @@
+// Work that crosses between two simulated GPUs as the package has it: values go over, are overwritten as soon as they have gone, are
+// replaced where they arrived, and come back. CONVTAPE_PLANTED names the fault that is planted in the runtime's text, if any
+// (test/simt/runtime_faults.test.ts). Prints what the values are, or the error that came in their place.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "core/device.h"
+#include "core/host_read.h"
+#include "core/ops/all.h"
+
+namespace convtape {
+
+bool planted(const char* fault) {
+  const char* wanted = std::getenv("CONVTAPE_PLANTED");
+  return wanted && std::strcmp(wanted, fault) == 0;
+}
+
+namespace sim {
+std::vector<std::unique_ptr<Device>> createDevices();
+}
+
+namespace {
+
+using Values = std::shared_ptr<Storage>;
+constexpr int64_t kCount = 5000;
+
+Values make(Device& on) { return std::make_shared<Storage>(on, kCount, DType::F32); }
+
+void negate(const Values& x, const Values& y) {
+  Launch work;
+  work.op = static_cast<int>(OpCode::Unary);
+  const Unary::Params p{UnaryFunction::Neg, kCount};
+  std::memcpy(work.params, &p, sizeof p);
+  work.operands.inputs = work.operands.outputs = 1;
+  work.operands.in[0] = {x->data, kCount, DType::F32};
+  work.operands.out[0] = {y->data, kCount, DType::F32};
+  work.inStatus[0] = x->status;
+  work.outStatus[0] = y->status;
+  y->device.awaitReaders(*y);
+  y->device.launch(std::move(work));
+}
+
+void report(const char* what, const Values& values, float expected) {
+  auto memory = std::make_shared<std::vector<float>>(kCount);
+  auto read = std::make_shared<HostRead>(std::shared_ptr<void>(memory, memory->data()));
+  values->device.read(values, read);
+  if (const auto error = read->wait()) {
+    std::printf("%s: %s\n", what, error->what());
+    return;
+  }
+  size_t wrong = 0;
+  for (const float value : *memory) wrong += value != expected;
+  std::printf(wrong ? "%s: wrong values\n" : "%s: right\n", what);
+}
+
+void run() {
+  const auto devices = sim::createDevices();
+  Device &first = *devices.at(0), &second = *devices.at(1);
+  for (auto* pair : {&first, &second}) pair->peerAccess(pair == &first ? second : first);  // tried before the work, not amid it
+  const std::vector<float> ones(kCount, 1.0f);
+  const Values x = make(first), sent = make(first), back = make(first);
+  const Values arrived = make(second), used = make(second), usedAgain = make(second);
+  first.write(x, ones.data());
+  negate(x, sent);                 // −1
+  second.copyFrom(arrived, sent);  // goes over
+  first.write(sent, ones.data());  // overwritten as soon as it has gone
+  negate(arrived, used);           // 1
+  second.copyFrom(arrived, sent);  // 1, replaces what was read just now
+  negate(arrived, usedAgain);      // −1
+  first.copyFrom(back, usedAgain);
+  report("what came first", used, 1);
+  report("what came then", usedAgain, -1);
+  report("what came back", back, -1);
+  std::fflush(stdout);
+  std::_Exit(0);  // the devices' threads never end
+}
+
+}  // namespace
+}  // namespace convtape
+
+int main() {
+  convtape::run();
+}

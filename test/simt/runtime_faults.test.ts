@@ -1,0 +1,109 @@
+// The runtime of a GPU with a wait taken out of its own text: what crosses between two devices is then found used before it has arrived, or
+// overwritten before it has gone, and the error says where.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildTarget } from '../support/native_build';
+
+const root = join(__dirname, '../..');
+
+interface Fault {
+  name: string;
+  kind: string;
+  /** The file of native/cuda, without its ending, the text that is replaced there, and by what. */
+  file: string;
+  right: string;
+  wrong: string;
+}
+
+const faults: Fault[] = [
+  {
+    name: 'arrival',
+    kind: 'a kernel does not wait for a copy between devices to arrive',
+    file: 'device',
+    right: 'for (int i = 0; i < work.operands.inputs; ++i) awaitArrival(',
+    wrong: 'for (int i = 0; i < work.operands.inputs && !planted("arrival"); ++i) awaitArrival(',
+  },
+  {
+    name: 'source',
+    kind: 'a copy does not wait for the kernel that makes its values',
+    file: 'copies',
+    right: 'if (cudaEvent_t event = ready->recorded()) check(',
+    wrong: 'if (cudaEvent_t event = planted("source") ? nullptr : ready->recorded()) check(',
+  },
+  {
+    name: 'block',
+    kind: 'a copy does not wait for what still reads the memory it goes to',
+    file: 'device',
+    right: 'if (cudaEvent_t event = mark(compute_)->recorded()) check(',
+    wrong: 'if (cudaEvent_t event = planted("block") ? nullptr : mark(compute_)->recorded()) check(',
+  },
+  {
+    name: 'readers',
+    kind: 'values are overwritten without waiting for the copy that takes them away',
+    file: 'copies',
+    right: 'from->addReader(read);',
+    wrong: 'if (!planted("readers")) from->addReader(read);',
+  },
+];
+
+// Which of these it is depends on the order that the fault left open: the last is a copy that came before its memory was anybody's.
+const found =
+  /(kernel unary on sim:[01]|cudaMemcpy(Peer)?Async): .*(missing event between streams: .* on another stream|reads uninitialised global memory|a copy writes outside an allocation).*\(on sim:[01], which/;
+
+let program: string;
+
+beforeAll(() => {
+  const folder = join(root, 'build/sim/planted_runtime');
+  mkdirSync(folder, { recursive: true });
+  for (const file of ['device', 'copies']) {
+    let text = readFileSync(join(root, `native/cuda/${file}.cpp`), 'utf8');
+    for (const fault of faults.filter((f) => f.file === file)) {
+      expect(text.split(fault.right).length).toBe(2);
+      text = text.replace(fault.right, () => fault.wrong);
+    }
+    writeFileSync(join(folder, `${file}.cpp`), `namespace convtape { bool planted(const char*); }\n${text}`);
+  }
+  program = buildTarget('simt_runtime_faults');
+}, 900_000);
+
+const policies = ['eager', 'lazy', 'random'];
+const seeds = [1, 2, 3];
+
+function crossing(streams: string, seed: number, settings: Record<string, string>): string[] {
+  const run = spawnSync(program, {
+    encoding: 'utf8',
+    timeout: 60_000,
+    env: {
+      ...process.env,
+      CONVTAPE_SIM: '2',
+      CONVTAPE_SIM_SEED: String(seed),
+      CONVTAPE_SIM_STREAMS: streams,
+      ...settings,
+    },
+  });
+  expect(run.status).toBe(0);
+  return run.stdout.trim().split('\n');
+}
+
+test.each(['direct', 'refused'])('as it is, access %s: right under every policy', (access) => {
+  for (const streams of policies)
+    for (const seed of seeds)
+      expect(crossing(streams, seed, { CONVTAPE_SIM_PEER: access })).toEqual([
+        'what came first: right',
+        'what came then: right',
+        'what came back: right',
+      ]);
+});
+
+test.each(faults)('$kind: found and named', ({ name }) => {
+  for (const streams of policies)
+    for (const seed of seeds) {
+      const lines = crossing(streams, seed, { CONVTAPE_PLANTED: name });
+      expect({ streams, seed, lines }).toEqual({
+        streams,
+        seed,
+        lines: expect.arrayContaining([expect.stringMatching(found)]),
+      });
+    }
+});
