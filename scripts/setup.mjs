@@ -5,7 +5,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const HELP = `usage: node scripts/setup.mjs [--build] [--native] [--no-install] [--retry] [--help]
@@ -101,6 +101,8 @@ function tail(output, lines = 30) {
 
 // ── system packages ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+const compilers = () => [process.env.CXX, 'c++', 'g++', 'clang++'];
+
 /** What must be there, how to see whether it is, and Debian's name for it. */
 function missingTools() {
   const found = [];
@@ -111,7 +113,7 @@ function missingTools() {
     found.push(cmake.replace('version ', ''));
   else missing.push({ what: 'cmake 3.18 or newer', package: 'cmake' });
 
-  const compiler = [process.env.CXX, 'c++', 'g++', 'clang++'].find((name) => name && firstLine(name, '--version'));
+  const compiler = compilers().find((name) => name && firstLine(name, '--version'));
   if (compiler) found.push(firstLine(compiler, '--version'));
   else missing.push({ what: 'a C++17 compiler', package: 'g++' });
 
@@ -128,6 +130,7 @@ function aptPrefix() {
   return spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0 ? ['sudo', '-n'] : null;
 }
 
+let updated = false;
 async function aptInstall(step, packages) {
   const prefix = aptPrefix();
   if (!prefix) return { ok: false, reason: 'needs root, or sudo without a password' };
@@ -142,8 +145,9 @@ async function aptInstall(step, packages) {
     'Acquire::http::Timeout=20',
   ];
   const [command, ...rest] = [...prefix, ...apt];
-  // A stale list is no reason to stop: the install itself decides.
-  await logged(step, 'apt-get update', command, [...rest, 'update']);
+  // Once will do. A stale list is no reason to stop: the install itself decides.
+  if (!updated) await logged(step, 'apt-get update', command, [...rest, 'update']);
+  updated = true;
   const install = ['install', '-y', '--no-install-recommends', ...packages];
   const run = await logged(step, `apt-get install ${packages.join(' ')}`, command, [...rest, ...install]);
   if (run.ok) return { ok: true, seconds: run.seconds };
@@ -171,19 +175,46 @@ async function systemPackages() {
   }
 }
 
-async function dataset() {
-  const name = 'dataset-fashion-mnist';
-  if (existsSync(DATASET)) return say('data', `Fashion-MNIST in ${dirname(DATASET)}`);
-  const without = `; going on with the small sample in the repository. For all 70,000 images run: ${byHand([name])}`;
-  const state = readState();
+/** What a clone works without, but less well. */
+const optional = [
+  {
+    step: 'data',
+    package: 'dataset-fashion-mnist',
+    find: () => (existsSync(DATASET) ? `Fashion-MNIST in ${dirname(DATASET)}` : null),
+    missing: 'Fashion-MNIST is not here',
+    without: 'going on with the small sample in the repository. For all 70,000 images run',
+  },
+  {
+    step: 'jpeg',
+    // Debian's and Ubuntu's common name for the files of libjpeg-turbo that a compiler needs.
+    package: 'libjpeg-dev',
+    find: () => (staticJpeg() ? `libjpeg-turbo, ${staticJpeg()}` : null),
+    missing: 'libjpeg-turbo is not here',
+    without: 'prepared JPEG images will be decoded by sharp, several times slower. For the faster way run',
+  },
+];
+
+/** The archive of the JPEG library that the compiler would link; null where it has none. */
+function staticJpeg() {
+  const compiler = compilers().find((name) => name && firstLine(name, '--version'));
+  const path = compiler && firstLine(compiler, '-print-file-name=libjpeg.a');
+  return path && isAbsolute(path) && existsSync(path) ? resolve(path) : null;
+}
+
+async function optionalPackage({ step, package: name, find, missing, without }) {
+  const here = find();
+  if (here) return say(step, here);
+  const { tried = {} } = readState();
   // An attempt without a network takes long to fail: one a day, unless asked for.
-  if (mayInstall && (options.has('--retry') || !(Date.now() - (state.datasetTried ?? 0) < 86_400_000))) {
-    const result = await aptInstall('data', [name]);
-    if (result.ok && existsSync(DATASET)) return say('data', `installed ${name} (${result.seconds} s)`);
-    saveState({ datasetTried: Date.now() });
-    return say('data', `Fashion-MNIST is not here (${result.reason ?? 'not in the package'})${without}`);
+  const tries = mayInstall && (options.has('--retry') || !(Date.now() - (tried[name] ?? 0) < 86_400_000));
+  let why = '';
+  if (tries) {
+    const result = await aptInstall(step, [name]);
+    if (result.ok && find()) return say(step, `installed ${name} (${result.seconds} s)`);
+    saveState({ tried: { ...tried, [name]: Date.now() } });
+    why = ` (${result.reason ?? 'not in the package'})`;
   }
-  say('data', `Fashion-MNIST is not here${without}`);
+  say(step, `${missing}${why}; ${without}: ${byHand([name])}`);
 }
 
 // ── node_modules ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -293,8 +324,8 @@ async function build(step, name, doing, result, sources, { enough = [], env = {}
   });
   if (!run.ok) stop(step, `failed; the whole log is in build/setup-${step}.log\n${tail(run.output, 40)}`);
   saveState({ [step]: { sources, result: stamp(result) } });
-  const cuda = run.output.match(/convtape: (CUDA kernels .*)/)?.[1];
-  if (cuda) say(step, cuda);
+  for (const [, note] of run.output.matchAll(/convtape: ((?:CUDA kernels|JPEG decoded|no static libjpeg).*)/g))
+    say(step, note);
   say(step, `built ${result} (${run.seconds} s)`);
 }
 
@@ -307,7 +338,7 @@ async function addon() {
   const sources = (isas) =>
     fingerprint(
       ['CMakeLists.txt', 'native', 'node_modules/node-addon-api/package.json'],
-      [process.version, process.arch, process.env.CONVTAPE_CUDA ?? '', isas],
+      [process.version, process.arch, process.env.CONVTAPE_CUDA ?? '', staticJpeg() ?? 'no JPEG library', isas],
     );
   const native = options.has('--native') && all === 'ALL';
   await build(
@@ -336,7 +367,7 @@ if (Number(process.versions.node.split('.')[0]) < 20)
 await lock();
 if (!options.has('--build')) {
   await systemPackages();
-  await dataset();
+  for (const each of optional) await optionalPackage(each);
   await modules();
 }
 // The compiler of TypeScript uses one core, and so does CMake before it compiles.

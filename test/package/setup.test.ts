@@ -49,7 +49,12 @@ beforeEach(() => {
   lock('package-lock.json', '1.0.0');
   for (const name of ['sh', 'env', 'mkdir', 'cp', 'touch', 'tee']) symlinkSync(`/bin/${name}`, join(bin, name));
   command('cmake', 'echo cmake version 3.25.1');
-  command('c++', 'echo c++ 12');
+  // As the real one does, it gives back the bare name of what it does not find.
+  command(
+    'c++',
+    `[ "$1" = --version ] && echo c++ 12 && exit 0
+     [ -f '${folder}/libjpeg.a' ] && echo '${folder}/libjpeg.a' || echo libjpeg.a`,
+  );
   command('make', 'echo make');
   // npm ci leaves what the lock file says; npm run leaves what the build would.
   command(
@@ -87,7 +92,7 @@ test('builds again what has changed, and only that', () => {
   rmSync(join(folder, 'calls'));
   writeFileSync(join(folder, 'build/Release/convtape.node'), 'from somewhere else');
   setup('--build');
-  expect(asked(/./)).toEqual(['npm run --silent build:addon']);
+  expect(asked(/^(npm|apt-get|sudo)/)).toEqual(['npm run --silent build:addon']);
 });
 
 test('--native: one processor’s kernels will do; all of them do as well', () => {
@@ -153,6 +158,39 @@ test('an apt-get that fails is reported with its own words', () => {
   expect(status).toBe(1);
   expect(text).toContain('could not install make: E: Unable to locate package make');
   expect(text).toContain('sudo apt-get install -y make');
+});
+
+test('the JPEG library is installed where it is missing, and the addon built again with it', () => {
+  setup('--no-install');
+  expect(setup('--no-install').text).toContain(
+    'prepared JPEG images will be decoded by sharp, several times slower. For the faster way run: sudo apt-get update && sudo apt-get install -y libjpeg-dev\n',
+  );
+  expect(asked(/build:addon/)).toHaveLength(1);
+  command('sudo', 'shift; "$@"');
+  command('apt-get', `case "$*" in *install*libjpeg-dev*) touch '${folder}/libjpeg.a';; esac`);
+  const { status, text } = setup();
+  expect(status).toBe(0);
+  expect(text).toMatch(/^jpeg +installed libjpeg-dev \([\d.]+ s\)$/m);
+  expect(asked(/build:addon/)).toHaveLength(2);
+  expect(setup().text).toContain(`libjpeg-turbo, ${folder}/libjpeg.a\n`);
+  expect(asked(/build:addon/)).toHaveLength(2);
+});
+
+test('what is optional and cannot be installed does not stop it, and is tried again only the next day or when asked', () => {
+  command('sudo', 'shift; "$@"');
+  command('apt-get', '[ "$1" = --version ] && exit 0; echo "E: Unable to locate package"; exit 100');
+  const first = setup();
+  expect(first.status).toBe(0);
+  expect(first.text).toMatch(
+    /^jpeg +libjpeg-turbo is not here \(E: Unable to locate package\); prepared JPEG images will/m,
+  );
+  expect(asked(/install -y .*libjpeg-dev/)).toHaveLength(1);
+  expect(setup().text).toMatch(/^jpeg +libjpeg-turbo is not here; prepared JPEG images will/m);
+  expect(asked(/install -y .*libjpeg-dev/)).toHaveLength(1);
+  setup('--retry');
+  expect(asked(/install -y .*libjpeg-dev/)).toHaveLength(2);
+  // the list of packages is asked for once a run
+  expect(asked(/^apt-get.* update$/).length).toBe(2);
 });
 
 test('a build that fails shows its last lines and stops', () => {
