@@ -8,12 +8,22 @@ import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import type { InputFacts } from './input';
 import { Rates } from './rates';
-import type { Recipe } from './recipe';
+import { type Recipe, RecipeError } from './recipe';
 
 /** Two GPUs, else one, else the CPU's two. */
 export function defaultDevices(): string[] {
   const gpus = devices('cuda');
   return (gpus.length > 0 ? gpus : devices('cpu')).slice(0, 2).map((d) => d.name);
+}
+
+/** @throws RecipeError where the recipe's precision is one that a device of its does not compute in. */
+export function checkPrecision({ precision, devices: names }: Recipe): void {
+  if (precision === 'f32') return;
+  const cpus = names.filter((name) => device(name).kind === 'cpu');
+  if (cpus.length > 0)
+    throw new RecipeError(
+      `recipe: precision ${precision} is for GPUs alone, and ${cpus.join(' and ')} ${cpus.length > 1 ? 'are' : 'is'} none: give --devices cuda:0, or precision=f32`,
+    );
 }
 
 /** What the seeds of a run are for. (The data loader draws from the run's own seed, in streams that no tensor uses.) */

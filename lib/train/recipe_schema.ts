@@ -148,7 +148,8 @@ export const schema = z.strictObject({
   norms: flag,
   /** An event file for TensorBoard beside metrics.jsonl. */
   tensorboard: flag,
-  precision: oneOf(['f32']),
+  /** What GPUs round the operands of convolutions and matrix products to. Anything but f32 needs GPUs. */
+  precision: oneOf(['f32', 'tf32', 'bf16']),
 });
 
 export type Recipe = z.infer<typeof schema>;

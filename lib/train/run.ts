@@ -4,8 +4,9 @@ import { openDataset } from '../data';
 import type { Dataset, Split } from '../data/dataset';
 import type { ColumnNet } from '../models';
 import type { Sgd } from '../optim';
+import { precision } from '../tensor/device';
 import { isFull, WriteError } from '../util/atomic_write';
-import { buildModel, buildOptimiser, defaultDevices } from './build';
+import { buildModel, buildOptimiser, checkPrecision, defaultDevices } from './build';
 import { initFrom } from './init_from';
 import { chooseSplits, imageSizes, inputFacts, testLoader, trainLoader } from './input';
 import { keepCheckpoint } from './keep';
@@ -68,7 +69,7 @@ const FIXED = [
 ] as const;
 
 /**
- * Trains as the recipe says.
+ * Trains as the recipe says. Its precision is the whole process's ({@link precision}) until the run has ended.
  * @throws RecipeError, DataError, RunError; Error where the loss turns NaN or infinite or the disk is full, with the last good
  *   checkpoint kept.
  */
@@ -78,6 +79,7 @@ export async function train(input: RecipeInput, options: TrainOptions): Promise<
   const recipe = resuming
     ? changed(RunFolder.open(out).recipe(), input)
     : resolveRecipe({ devices: defaultDevices(), ...input });
+  checkPrecision(recipe);
   const folder = resuming ? RunFolder.open(out) : RunFolder.create(out);
   const checkpoint = resuming && folder.hasCheckpoint ? await readRunCheckpoint(folder.checkpointPath, true) : null;
   if (options.resume) events.onNote?.(resumeNote(out, resuming, checkpoint));
@@ -92,7 +94,9 @@ export async function train(input: RecipeInput, options: TrainOptions): Promise<
   let log: MetricsLog | null = null;
   let eventFile: EventFile | null = null;
   const begun = performance.now();
+  const before = precision();
   try {
+    precision(recipe.precision);
     folder.writeRecipe(recipe);
     log = new MetricsLog(folder.metricsPath, checkpoint?.progress.step ?? 0);
     if (recipe.tensorboard) eventFile = new EventFile(folder.path, checkpoint?.progress.step ?? 0);
@@ -121,6 +125,7 @@ export async function train(input: RecipeInput, options: TrainOptions): Promise<
     if (error instanceof WriteError) throw unwritten(error, folder, run.saved());
     throw error;
   } finally {
+    precision(before);
     log?.close();
     eventFile?.close();
     run.parts.optimiser.dispose();

@@ -86,6 +86,10 @@ test('wrong usage is one line and exit status 2', async () => {
     [['train', ...somewhere, ...tiny, '--batch', 'x'], /batch must be a whole number from 1 to 65536, got "x"/],
     [['train', ...somewhere, ...tiny, '--set', 'lrr=1'], /no key 'lrr'; did you mean 'lr'\?/],
     [['train', ...somewhere, ...tiny, '--set', 'lr'], /--set takes key=value, got 'lr'/],
+    [
+      ['train', ...somewhere, ...tiny, '--set', 'precision=tf32'],
+      /precision tf32 is for GPUs alone, and cpu:0 and cpu:1 are none/,
+    ],
     [['eval', out, '--split', 'all'], /choices are train, validation, test/i],
     [['predict', out], /missing required argument 'image'/],
     [['predict', out, 'x.png', '--top', '0'], /whole number from 1/],

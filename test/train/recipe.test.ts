@@ -32,7 +32,7 @@ test.each([
   [{ ...base, preset: 'papers' }, /^recipe: preset must be one of paper, layers-145, got "papers"$/],
   [{ ...base, model: 'vgg' }, /^recipe: model must be one of alexnet, alexnet-small, got "vgg"$/],
   [{ ...base, devices: [] }, /^recipe: devices must be a list of one or two devices/],
-  [{ ...base, precision: 'f16' }, /^recipe: precision must be one of f32/],
+  [{ ...base, precision: 'f16' }, /^recipe: precision must be one of f32, tf32, bf16, got "f16"$/],
   [{ model: 'alexnet' }, /^recipe: data must be a data set/],
 ] as [RecipeInput, RegExp][])('a wrong recipe names the key and what is allowed: %j', (input, message) => {
   expect(() => resolveRecipe(input)).toThrow(message);
