@@ -64,8 +64,8 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
   forward<N extends number>(x: Tensor<readonly [N, C, H, H]>, options: ForwardOptions = {}): Tensor<[N, K]> {
     checkOptions(this.name, options, ['train', 'seed', 'dropoutSeeds']);
     using s = scope(); // what a throw leaves behind; the layers free their inputs themselves, as early as can be
-    const hidden = this.#hidden(x as Tensor, options);
-    const logits = this.#fullyConnected(this.spec.output.name, hidden, null, 0);
+    const joined = this.#gather(this.#hidden(x as Tensor, options), 0);
+    const logits = this.#fullyConnected(this.spec.output.name, joined, null, 0);
     return s.keep(logits) as Tensor<any> as Tensor<[N, K]>;
   }
 
@@ -142,20 +142,22 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
     let maps: Tensor[] = this.devices.map((device) => (image.device === device ? image : copyTo(image, device)));
     const owned = (t: Tensor) => t !== input;
     for (const conv of this.spec.convs) {
-      const next = this.devices.map((_, c) => this.#convolution(conv, maps, c));
-      for (const m of new Set(maps)) if (owned(m)) m.dispose();
+      const inputs = conv.reads === 'both' ? this.#exchange(maps) : maps;
+      const next = inputs.map((x, c) => this.#convolution(conv, x, c));
+      for (const m of new Set([...maps, ...inputs])) if (owned(m)) m.dispose();
       maps = next;
     }
     let units = maps.map((m) => flatten(m) as Tensor);
     for (const m of maps) m.dispose();
     this.spec.hidden.forEach((layer, i) => {
-      const next = this.devices.map((_, c) => {
-        const y = this.#fullyConnected(layer.name, units, 'relu', c);
+      const inputs = this.#exchange(units);
+      const next = inputs.map((x, c) => {
+        const y = this.#fullyConnected(layer.name, x, 'relu', c);
         const z = this.#dropout(y, layer.units, c, train, dropoutSeeds?.[i] ?? mixSeed(seed, i));
         y.dispose();
         return z;
       });
-      for (const u of units) u.dispose();
+      for (const u of new Set([...units, ...inputs])) u.dispose();
       units = next;
     });
     return units;
@@ -188,6 +190,12 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
     return concat([wide, below as Tensor], 2) as Tensor;
   }
 
+  // What each column sees of all columns' activations. All copies are queued before the work on any of them: behind column a's, b's
+  // would wait for it.
+  #exchange(parts: readonly Tensor[]): Tensor[] {
+    return this.devices.map((_, c) => this.#gather(parts, c));
+  }
+
   // What column c sees of all columns' activations: channels of a, then of b.
   #gather(parts: readonly Tensor[], c: number): Tensor {
     if (parts.length === 1) return parts[0]!;
@@ -198,8 +206,7 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
     return joined;
   }
 
-  #convolution(conv: ConvSpec, maps: readonly Tensor[], c: number): Tensor {
-    const input = conv.reads === 'both' ? this.#gather(maps, c) : maps[c]!;
+  #convolution(conv: ConvSpec, input: Tensor, c: number): Tensor {
     const [first, ...rest] = conv.after;
     const fused = first === 'relu';
     let y = conv2d(input, this.#param(conv.name, c, 'weight'), this.#param(conv.name, c, 'bias'), {
@@ -208,7 +215,6 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
       groups: !this.columns && conv.reads === 'own' ? 2 : 1,
       ...(fused ? { activation: 'relu' as const } : {}),
     }) as Tensor;
-    if (input !== maps[c]) input.dispose();
     for (const step of fused ? rest : conv.after) {
       const before = y;
       y = this.#step(step, before);
@@ -232,16 +238,13 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
     }
   }
 
-  #fullyConnected(layer: string, units: readonly Tensor[], activation: 'relu' | null, c: number): Tensor {
-    const input = this.#gather(units, c);
-    const y = linear(
+  #fullyConnected(layer: string, input: Tensor, activation: 'relu' | null, c: number): Tensor {
+    return linear(
       input,
       this.#param(layer, c, 'weight'),
       this.#param(layer, c, 'bias'),
       activation ? { activation } : {},
     ) as Tensor;
-    if (input !== units[c]) input.dispose();
-    return y;
   }
 
   // The text: a mask when training, a factor when testing. Each column draws its part of the whole layer's mask.

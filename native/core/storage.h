@@ -1,6 +1,7 @@
 // A piece of one device's memory, and what is known about the values in it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -27,6 +28,9 @@ class Status {
     std::lock_guard<std::mutex> lock(mutex_);
     error_ = std::move(error);
   }
+
+  // Number of the last work in the queue of its device that writes the values; 0 where none is queued. Set when that is queued.
+  std::atomic<uint64_t> writtenBy{0};
 
  private:
   mutable std::mutex mutex_;

@@ -9,6 +9,7 @@
 #include "core/host_read.h"
 #include "core/launch.h"
 #include "cpu/isa.h"
+#include "cpu/pool.h"
 
 namespace convtape::cpu {
 namespace {
@@ -17,11 +18,17 @@ class CpuEvent : public Event {
  public:
   void wait() override {
     std::unique_lock<std::mutex> lock(mutex_);
+    if (set_) return;
+    ++waiting_;
+    Pool::instance().yielded();
     done_.wait(lock, [this] { return set_; });
+    Pool::instance().resumed();
   }
   void set() {
     std::lock_guard<std::mutex> lock(mutex_);
     set_ = true;
+    // Counted as computing from now on, or a helper that has taken a waiting thread's processor would keep it.
+    Pool::instance().resuming(waiting_);
     done_.notify_all();
   }
   bool done() override {
@@ -32,6 +39,7 @@ class CpuEvent : public Event {
  private:
   std::mutex mutex_;
   std::condition_variable done_;
+  int waiting_ = 0;
   bool set_ = false;
 };
 
@@ -77,7 +85,7 @@ const KernelTable& kernels() {
 
 CpuDevice::CpuDevice(int index, size_t memoryLimit)
     : Device(DeviceKind::Cpu, index), arena_(name(), memoryLimit), staging_(name(), memoryLimit), context_(*this) {
-  queue_.start();
+  queue_.start([] { Pool::instance().yielded(); });
 }
 
 std::string CpuDevice::describe() const {
@@ -85,10 +93,13 @@ std::string CpuDevice::describe() const {
 }
 
 void CpuDevice::launch(Launch&& work) {
-  submit([this, work = std::make_shared<Launch>(std::move(work))] {
+  const auto shared = std::make_shared<Launch>(std::move(work));
+  const uint64_t number = submit([this, work = shared] {
     Pool::Busy busy;
     perform(*work, *this, failures_, [&] { kernels().kernels[work->op](work->params, work->operands, context_); });
   });
+  for (int i = 0; i < shared->operands.outputs; ++i)
+    if (shared->outStatus[i]) shared->outStatus[i]->writtenBy = number;
 }
 
 void CpuDevice::write(const std::shared_ptr<Storage>& to, const void* from) {
@@ -101,7 +112,7 @@ void CpuDevice::write(const std::shared_ptr<Storage>& to, const void* from) {
   const size_t bytes = to->bytes();
   std::shared_ptr<void> held(staging(bytes), [this](void* p) { staging_.release(p); });
   std::memcpy(held.get(), from, bytes);
-  submit([to = to->data, status = to->status, held, bytes] {
+  to->status->writtenBy = submit([to = to->data, status = to->status, held, bytes] {
     std::memcpy(to, held.get(), bytes);
     status->set(nullptr);
   });
@@ -114,13 +125,20 @@ void* CpuDevice::staging(size_t bytes) {
 }
 
 void CpuDevice::read(const std::shared_ptr<Storage>& from, std::shared_ptr<ReadSink> to) {
-  submit([from, to = std::move(to)] {
+  submit([from = std::shared_ptr<Storage>(from), to = std::move(to)]() mutable {
     auto error = from->status->error();
     if (error && to->tells()) error->told = true;
     void* memory = error ? nullptr : to->begin();
     if (memory) std::memcpy(memory, from->data, from->bytes());
+    from.reset();  // who has the values finds the memory as it was without the read
     to->end(std::move(error));
   });
+}
+
+std::shared_ptr<Event> CpuDevice::written(const Storage& storage) {
+  auto event = std::make_shared<CpuEvent>();
+  queue_.after(storage.status->writtenBy, [event] { event->set(); });
+  return event;
 }
 
 std::shared_ptr<Event> CpuDevice::record() {
@@ -140,15 +158,15 @@ void CpuDevice::copyFrom(const std::shared_ptr<Storage>& to, const std::shared_p
   if (from->device.kind != DeviceKind::Cpu) {  // memory that only its device can read
     auto values = std::make_shared<HostRead>(std::shared_ptr<void>(staging(bytes), [this](void* p) { staging_.release(p); }));
     from->device.read(from, values);
-    submit([values, to = to->data, status = to->status, bytes] {
+    to->status->writtenBy = submit([values, to = to->data, status = to->status, bytes] {
       auto error = values->wait();
       if (!error) std::memcpy(to, values->data(), bytes);
       status->set(std::move(error));
     });
     return;
   }
-  if (foreign) waitFor(from->device.record());
-  submit([from, to = to->data, status = to->status, bytes] {
+  if (foreign) waitFor(static_cast<CpuDevice&>(from->device).written(*from));
+  to->status->writtenBy = submit([from, to = to->data, status = to->status, bytes] {
     auto error = from->status->error();
     if (!error) std::memcpy(to, from->data, bytes);
     status->set(error);

@@ -41,7 +41,9 @@ class CpuDevice : public Device {
   const char* peerAccess(const Device& other) const override;
 
  private:
-  void submit(std::function<void()> work) { queue_.submit(std::move(work)); }
+  uint64_t submit(std::function<void()> work) { return queue_.submit(std::move(work)); }
+  // Done as soon as all that is queued and writes to `storage`, one of this device's, has run; record()'s waits for later work too.
+  std::shared_ptr<Event> written(const Storage& storage);
   void* staging(size_t bytes);
 
   Arena arena_;

@@ -138,19 +138,20 @@ struct GemmSizes {
 // How a product is cut. By its sizes alone, so that the bits do not depend on the machine.
 struct GemmPlan {
   GemmSizes s;
-  int64_t depth, vectors, columnBlocks;
-  Pieces steps, rows;
+  Pieces rows;
+  int64_t packed, depth;  // floats of B, and steps along k, at a time
+  Pieces steps;
+  int64_t vectors, columnBlocks;
 
   explicit GemmPlan(const GemmSizes& sizes)
       : s(sizes),
-        depth(least(kMostDepth, most(384, kPackedFloats / most(1, sizes.n)))),
-        vectors(ceilDiv(s.n, kLanes)),
-        columnBlocks(0),
+        rows(s.m, s.blockRows, s.rowUnit),
+        // A B that is packed for one block of rows only comes from far memory: less of it at a time leaves cache for what is on its way.
+        packed(rows.number == 1 ? kStreamed : kPackedFloats),
+        depth(least(kMostDepth, most(384, packed / most(1, sizes.n)))),
         steps(s.k, depth, s.depthUnit),
-        rows(s.m, s.blockRows, s.rowUnit) {
-    // A B that is packed for one block of rows only comes from far memory: less of it at a time leaves cache for what is on its way.
-    const int64_t packed = rows.number == 1 ? kStreamed : kPackedFloats;
-    columnBlocks = ceilDiv(vectors * kLanes, packed / most(1, least(depth, s.k)));
+        vectors(ceilDiv(s.n, kLanes)),
+        columnBlocks(ceilDiv(vectors * kLanes, packed / most(1, least(depth, s.k)))) {
     // Few tasks: cut rows down to some tiles, then columns down to a panel.
     if (tasks() > 0 && tasks() < kTasks && rows.unit == s.m)
       rows = Pieces(s.m, most(8 * kTileRows, ceilDiv(s.m, ceilDiv(kTasks, tasks() / rows.number))));
@@ -158,7 +159,12 @@ struct GemmPlan {
       columnBlocks = most(columnBlocks, least(ceilDiv(vectors, kTileVectors), ceilDiv(kTasks, tasks() / columnBlocks)));
   }
   int64_t tasks() const { return s.batch * s.parts * rows.number * columnBlocks; }
-  int64_t blockVectors() const { return ceilDiv(vectors, most(1, columnBlocks)); }
+  // Vectors to the left of a block of columns. Pairs stay together where a tile is two wide: one alone takes the time of both.
+  int64_t columnBegin(int64_t columnBlock) const {
+    constexpr int64_t kUnit = kTileVectors == 2 ? 2 : 1;
+    return least(vectors, kUnit * partBegin(ceilDiv(vectors, kUnit), columnBlocks, columnBlock));
+  }
+  int64_t blockVectors() const { return columnBegin(1); }  // the first is the widest
   // B is packed once for all where several tasks want the same piece and memory allows.
   bool shared() const { return s.parts == 1 && rows.number > 1 && s.batch * s.k * vectors * kLanes <= int64_t{1} << 25; }
   // Floats of a worker's own: pointers and offsets, a piece of B, a block of C.
@@ -190,7 +196,7 @@ static void gemm(Context& context, const GemmSizes& sizes, int workers, int64_t 
   float* slices = sharedB + plan.sharedFloats();
 
   // The piece of B of a batch, a block of columns and a step, with all steps of a block one behind the other.
-  auto columnBegin = [&](int64_t columnBlock) { return partBegin(plan.vectors, plan.columnBlocks, columnBlock); };
+  auto columnBegin = [&](int64_t columnBlock) { return plan.columnBegin(columnBlock); };
   auto pieceOfB = [&](int64_t batch, int64_t columnBlock, int64_t step) -> PackedB {
     const int64_t k0 = plan.steps.begin(step), depth = plan.steps.begin(step + 1) - k0;
     const int64_t v = columnBegin(columnBlock), vectors = columnBegin(columnBlock + 1) - v;

@@ -54,15 +54,22 @@ void Pool::run(int64_t tasks, TaskFn fn, void* context, int workers) {
   job->next.store(0);
   job->open.store(true);
   openJobs_.fetch_add(1);
-  if (sleeping_.load() > 0) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    wake_.notify_all();
-  }
+  if (busy_.load() < numThreads()) wake();
   for (int64_t i; (i = job->next.fetch_add(1)) < tasks;) fn(context, i, 0);
   openJobs_.fetch_sub(1);
   job->open.store(false);
   while (job->helpers.load() != 0) pause();
   job->taken.store(false);
+}
+
+void Pool::wake() {
+  if (sleeping_.load() == 0) return;
+  std::lock_guard<std::mutex> lock(mutex_);
+  wake_.notify_all();
+}
+
+void Pool::yielded() {
+  if (openJobs_.load() > 0) wake();
 }
 
 bool Pool::helpOnce(int worker) {
@@ -94,18 +101,18 @@ void Pool::helperLoop(int worker) {
       last = std::chrono::steady_clock::now();
       continue;
     }
-    if (std::chrono::steady_clock::now() - last < kSpin) {
+    // Where all the threads that may be busy are, to look for work would only take their processors away.
+    if (busy_.load() < numThreads() && std::chrono::steady_clock::now() - last < kSpin) {
       for (int i = 0; i < 16; ++i) pause();
       continue;
     }
     std::unique_lock<std::mutex> lock(mutex_);
+    // Counted before it looks: whoever makes it wanted looks at the count after that, so one of the two sees the other.
     sleeping_.fetch_add(1);
-    if (openJobs_.load() > 0) {
-      // Work there is none of ours to take (the limit is reached): look again soon, without burning a core.
-      wake_.wait_for(lock, std::chrono::microseconds(200));
-    } else {
-      wake_.wait(lock, [this] { return openJobs_.load() > 0; });
-    }
+    if (wanted())
+      wake_.wait_for(lock, std::chrono::microseconds(200));  // by work that is none of ours to take
+    else
+      wake_.wait(lock, [this] { return wanted(); });
     sleeping_.fetch_sub(1);
     last = std::chrono::steady_clock::now();
   }

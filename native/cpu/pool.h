@@ -30,6 +30,12 @@ class Pool {
   // device's thread, inside Busy. fn must not throw.
   void run(int64_t tasks, TaskFn fn, void* context, int workers);
 
+  // A device's thread is about to wait, for work or for another device: a helper may take its place meanwhile.
+  void yielded();
+  // What `count` such threads wait for has come; and each of them has noticed.
+  void resuming(int count) { busy_.fetch_add(count); }
+  void resumed() { busy_.fetch_sub(1); }
+
   // Marks a device's thread as computing for as long as it lives.
   class Busy {
    public:
@@ -53,6 +59,8 @@ class Pool {
   };
   static constexpr int kJobs = 64;
 
+  bool wanted() const { return openJobs_.load() > 0 && busy_.load() < numThreads(); }
+  void wake();
   void helperLoop(int worker);
   bool helpOnce(int worker);
 

@@ -51,7 +51,20 @@ static inline void storeFirst(float* p, Vec v, int n) {
 #if defined(__AVX512F__)
   _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), v);
 #elif defined(__AVX2__)
-  _mm256_maskstore_ps(p, maskOf(n), v);
+  // Not _mm256_maskstore_ps: up to Zen 3 that is a program of some forty operations.
+  if (n >= kLanes) return store(p, v);
+  __m128 part = _mm256_castps256_ps128(v);
+  if (n & 4) {
+    _mm_storeu_ps(p, part);
+    part = _mm256_extractf128_ps(v, 1);
+    p += 4;
+  }
+  if (n & 2) {
+    _mm_storel_pi(reinterpret_cast<__m64*>(p), part);
+    part = _mm_movehl_ps(part, part);
+    p += 2;
+  }
+  if (n & 1) _mm_store_ss(p, part);
 #else
   for (int i = 0; i < n; ++i) p[i] = v[i];
 #endif

@@ -181,12 +181,20 @@ class WindowReader {
   void fillRun(float* to, const float* x, int64_t from, int64_t count) const {
     const int64_t begin = least(count, from < 0 ? -from : 0), end = most(begin, least(count, w_.width - from));
 #if defined(__AVX512F__)
-    // Whole vectors: what is written beyond the run is written again, rightly, by the next.
+    // Whole vectors, here and below: what is written beyond the run is written again, rightly, by the next.
     for (int64_t t = 0; t < count; t += kLanes) {
       const int64_t low = most(0, least(kLanes, begin - t)), high = most(0, least(kLanes, end - t));
       const __mmask16 mask = static_cast<__mmask16>((1u << high) - (1u << low));
       store(to + t, _mm512_maskz_loadu_ps(mask, x + from + t));
       __builtin_prefetch(x + from + t + 4 * w_.channelStride);
+    }
+#elif defined(__AVX2__)
+    const __m256i low = _mm256_set1_epi32(static_cast<int>(begin)), high = _mm256_set1_epi32(static_cast<int>(end));
+    __m256i at = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    for (int64_t t = 0; t < count; t += kLanes) {
+      const __m256i mask = _mm256_andnot_si256(_mm256_cmpgt_epi32(low, at), _mm256_cmpgt_epi32(high, at));
+      store(to + t, _mm256_maskload_ps(x + from + t, mask));
+      at = _mm256_add_epi32(at, _mm256_set1_epi32(kLanes));
     }
 #else
     for (int64_t t = 0; t < begin; ++t) to[t] = 0;

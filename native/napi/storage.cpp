@@ -10,6 +10,23 @@
 namespace convtape::js {
 namespace {
 
+// What the garbage collector is told of: the most bytes that were in this thread's storages at once. Told of every tensor that comes
+// and goes it would collect once a training step; a leak is a new maximum all the time, and makes it collect.
+class Reported {
+ public:
+  void add(Napi::BasicEnv env, size_t bytes) {
+    live_ += static_cast<int64_t>(bytes);
+    if (live_ <= most_) return;
+    Napi::MemoryManagement::AdjustExternalMemory(env, live_ - most_);
+    most_ = live_;
+  }
+  void remove(size_t bytes) { live_ -= static_cast<int64_t>(bytes); }
+
+ private:
+  int64_t live_ = 0, most_ = 0;
+};
+thread_local Reported reported;
+
 constexpr napi_type_tag kTag = {0x6d1f0f5c8a6b4e0fULL, 0x9b7c1d2e3f405162ULL};
 
 // V8 ends the process where an array cannot be had, so that is found out before.
@@ -87,13 +104,13 @@ StorageHandle::StorageHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
     const double position = info[0].As<Napi::Number>().DoubleValue();
     Device& device = DeviceRegistry::instance().at(position >= 0 && position < 1e6 ? static_cast<int>(position) : -1);
     storage_ = std::make_shared<Storage>(device, static_cast<int64_t>(count), dtype);
-    Napi::MemoryManagement::AdjustExternalMemory(info.Env(), static_cast<int64_t>(storage_->bytes()));
+    reported.add(info.Env(), storage_->bytes());
     info.This().As<Napi::Object>().TypeTag(&kTag);
   });
 }
 
-void StorageHandle::Finalize(Napi::BasicEnv env) {
-  if (storage_) Napi::MemoryManagement::AdjustExternalMemory(env, -static_cast<int64_t>(storage_->bytes()));
+void StorageHandle::Finalize(Napi::BasicEnv) {
+  if (storage_) reported.remove(storage_->bytes());
 }
 
 const std::shared_ptr<Storage>& StorageHandle::of(const char* op, const char* role, Napi::Value value) {
@@ -105,7 +122,7 @@ const std::shared_ptr<Storage>& StorageHandle::of(const char* op, const char* ro
 
 Napi::Value StorageHandle::dispose(const Napi::CallbackInfo& info) {
   if (storage_) {
-    Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -static_cast<int64_t>(storage_->bytes()));
+    reported.remove(storage_->bytes());
     storage_.reset();
   }
   return info.Env().Undefined();
