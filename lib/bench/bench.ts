@@ -34,6 +34,7 @@ export class Bench {
     const { timing, check } = await measure(work, {
       budget,
       sample: this.#options.sample ?? (this.quick ? 0.002 : 0.01),
+      probe: (time) => this.machine.probe(time),
       ...(reps !== undefined && { reps }),
       ...(inject && { inject }),
     });
@@ -71,10 +72,11 @@ export class Bench {
   #rated(row: Row): Row {
     const onCpu = row.devices.every((name) => devices('cpu').some((d) => d.name === name));
     if (!onCpu) return row;
-    const { median, threads } = row.timing as Timing;
+    const { median, threads, peak } = row.timing as Timing;
     return {
       ...row,
       ...(row.flops && { ofPeak: row.flops / median / this.machine.fma(threads) }),
+      ...(row.flops && peak && { ofPeakBeside: row.flops / median / peak }),
       ...(row.bytes && { ofMemory: row.bytes / median / this.machine.memory }),
     };
   }

@@ -37,6 +37,11 @@ export class Machine {
     this.#copy = Math.max(this.#copy, addon.machineRate('copy', threads, bytes, passes));
   }
 
+  /** The FMA peak at this moment, measured for so many seconds. */
+  probe(seconds: number): number {
+    return addon.machineRate('fma', numThreads(), seconds);
+  }
+
   /** float32 operations a second of so many threads together. */
   fma(threads: number): number {
     if (!this.#fma.has(threads)) this.measure(threads);

@@ -38,6 +38,8 @@ export interface MeasureOptions {
   budget: number;
   /** A sample takes at least so many seconds; short calls are repeated within it. */
   sample: number;
+  /** Measures the machine's peak for so many seconds, in operations a second: called beside every sample of work that has `flops`. */
+  probe?: (seconds: number) => number;
   /** Takes the place of a case's work: a test plants a slow kernel here. */
   inject?: (work: Case) => Case['run'];
 }
@@ -49,6 +51,8 @@ export interface Timing extends Spread {
   /** Processor time of one call, of all threads, user and system: the least of the samples. */
   readonly cpu: number;
   readonly threads: number;
+  /** Median of the peaks measured between the samples. */
+  readonly peak?: number;
 }
 
 export class CheckError extends Error {}
@@ -67,13 +71,22 @@ export async function measure(work: Case, options: MeasureOptions): Promise<{ ti
   const fit = Math.floor(options.budget / Math.max(once * calls, 1e-7));
   const reps = options.reps ?? Math.max(3, Math.min(40, fit));
   const walls: number[] = [];
+  const peaks: number[] = [];
+  const probe = () => {
+    // Long enough to see what a long sample sees, and touching no memory that the work may have left in a cache.
+    if (work.flops && options.probe) peaks.push(options.probe(Math.min(0.05, Math.max(0.005, once * calls * 0.2))));
+  };
   let cpu = Number.POSITIVE_INFINITY;
   for (let i = 0; i < reps; i++) {
+    await idle(work.devices);
+    probe();
     const s = await sample(work, run, calls);
     walls.push(s.wall);
     cpu = Math.min(cpu, s.cpu);
   }
-  return { timing: { ...spread(walls), reps, calls, cpu, threads: numThreads() }, check };
+  probe();
+  const peak = peaks.length > 0 ? { peak: spread(peaks).median } : {};
+  return { timing: { ...spread(walls), reps, calls, cpu, threads: numThreads(), ...peak }, check };
 }
 
 async function sample(work: Case, run: Case['run'], calls: number): Promise<{ wall: number; cpu: number }> {

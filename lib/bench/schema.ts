@@ -35,12 +35,24 @@ export const rowSchema = z.object({
   id: z.string().min(1),
   devices: z.array(z.string()),
   /** Seconds a call. */
-  timing: z.object({ ...spreadShape, reps: count, calls: count, cpu: z.number().nonnegative(), threads: count }),
+  timing: z.object({
+    ...spreadShape,
+    reps: count,
+    calls: count,
+    cpu: z.number().nonnegative(),
+    threads: count,
+    /** float32 operations a second: median of the FMA peaks measured between the samples. */
+    peak: positive.optional(),
+  }),
   flops: positive.optional(),
   bytes: positive.optional(),
   images: positive.optional(),
-  /** Fractions of what the machine can do; absent where the work is on another device than the CPU. */
+  /**
+   * Fractions of what the machine can do; absent where the work is on another device than the CPU. Of the best peak of the whole run, and of
+   * the median of those measured between the samples.
+   */
   ofPeak: positive.optional(),
+  ofPeakBeside: positive.optional(),
   ofMemory: positive.optional(),
   /** Bytes in live tensors at most, all devices together. */
   peakMemory: positive.optional(),

@@ -2,7 +2,7 @@
 import { device, numThreads, ops, randn } from '../../lib';
 import { Bench } from '../../lib/bench/bench';
 import { compare } from '../../lib/bench/compare';
-import type { Case } from '../../lib/bench/measure';
+import { type Case, measure } from '../../lib/bench/measure';
 import { type BenchResult, parseResult } from '../../lib/bench/schema';
 import { addon } from '../../lib/native/addon';
 
@@ -100,6 +100,27 @@ test('a row is what the case says over what was measured, and the machine beside
   expect(row!.ofPeak).toBeCloseTo((2 * 64 ** 3) / median / peak, 12);
   const memory = Math.max(result.machine.readBytes, result.machine.copyBytes);
   expect(row!.ofMemory).toBeCloseTo(1e6 / median / memory, 12);
+  expect(row!.ofPeakBeside).toBeCloseTo((2 * 64 ** 3) / median / row!.timing.peak!, 12);
+  expect(row!.timing.peak).toBeGreaterThan(peak / 50);
+});
+
+test('the peak is measured around every sample, and the median counts', async () => {
+  using work = product(64);
+  const probes = [9, 2, 3, 8];
+  const asked: number[] = [];
+  const { timing } = await measure(work, {
+    budget: 0,
+    sample: 0,
+    reps: 3,
+    probe: (time) => {
+      asked.push(time);
+      return probes.shift()!;
+    },
+  });
+  expect(timing.peak).toBe(5.5);
+  expect(asked).toHaveLength(4);
+  const { flops: _, ...bytesOnly } = { ...work, bytes: 1 };
+  expect((await measure(bytesOnly, { budget: 0, sample: 0, reps: 1, probe: () => 1 })).timing.peak).toBeUndefined();
 });
 
 test('promises are waited for, and what a run made is freed', async () => {

@@ -15,7 +15,7 @@ test('step: both forms, training and inference, as a table and as JSON that --co
   expect(first.err).toContain('step/alexnet-small/columns/train/2');
   expect(first.status).toBe(0);
   expect(first.out).toMatch(/FMA peak \(\w+\) [\d.]+ GFLOP\/s on \d+ thread/);
-  expect(first.out).toMatch(/benchmark +median +min +quartiles +GFLOP\/s +of peak +images\/s +tensors/);
+  expect(first.out).toMatch(/benchmark +median +min +quartiles +GFLOP\/s +of peak +of peak beside +images\/s +tensors/);
   const result = parseResult(JSON.parse(readFileSync(file, 'utf8')), file);
   expect(result.rows.map((r) => r.id)).toEqual(
     ['grouped', 'columns'].flatMap((form) =>
@@ -109,12 +109,21 @@ test('ops: those asked for, checked, at every size of a quick sweep', async () =
   expect(wrong.err).toContain("there is no benchmark of 'relus'; there are relu, ");
 });
 
-test('data: loaders of bytes and of JPEG files, and a net that learns from one', async () => {
-  expect(await ids('data', '--batch', '16')).toEqual([
-    'data/loader/fashion-mnist/16',
-    'data/epoch/alexnet-small/columns/16',
-    'data/jpeg/4',
-  ]);
+test('data: loaders of bytes, of JPEG files and of prepared sets, and a net that learns from one', async () => {
+  const { NODE_OPTIONS } = process.env;
+  process.env.NODE_OPTIONS = `-r ${join(__dirname, '../support/register.js')}`; // sets are prepared in processes of their own
+  try {
+    expect(await ids('data', '--batch', '16')).toEqual([
+      'data/loader/fashion-mnist/16',
+      'data/epoch/alexnet-small/columns/16',
+      'data/jpeg/4',
+      'data/shards/jpeg/4',
+      'data/shards/raw/4',
+    ]);
+  } finally {
+    if (NODE_OPTIONS === undefined) delete process.env.NODE_OPTIONS;
+    else process.env.NODE_OPTIONS = NODE_OPTIONS;
+  }
 });
 
 test('growth: batches, then threads', async () => {
