@@ -63,6 +63,8 @@ interface Wanted {
   inference: number[];
   /** Batches of AlexNet's layers. */
   layers: number[];
+  /** The small net with its loader: the row's id, and what it learns from. */
+  epochs: { id: string; batch: number; images: number }[];
 }
 
 /** What of a result a peer can do too. */
@@ -74,6 +76,9 @@ function work(result: BenchResult): Wanted {
     train: found(/^step\/alexnet\/\w+\/train\//),
     inference: found(/^step\/alexnet\/\w+\/inference\//),
     layers: found(/^layers\/alexnet\//),
+    epochs: result.rows.flatMap(({ id, images }) =>
+      id.startsWith('data/epoch/alexnet-small/') && images ? [{ id, images, batch: Number(id.split('/').at(-1)) }] : [],
+    ),
   };
 }
 
@@ -95,6 +100,8 @@ async function torch(wanted: Wanted, scripts: string, { quick }: PeerOptions): P
   for (const batch of wanted.layers)
     for (const line of await run('torch_layers.py', batch, quick ? 3 : 7))
       rows.push(rowOf(`layers/alexnet/${line.work}/${line.batch}`, line));
+  for (const { id, batch, images } of wanted.epochs)
+    for (const line of await run('torch_epoch.py', batch, images / batch, quick ? 3 : 5)) rows.push(rowOf(id, line));
   return rows;
 }
 
