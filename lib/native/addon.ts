@@ -21,6 +21,9 @@ export interface NativeDevice {
   readonly index: number;
   readonly name: string;
   readonly description: string;
+  /** Float32 operations, and bytes of memory, a second at most; 0 where that is not known. */
+  readonly peakFlops: number;
+  readonly peakBytes: number;
 }
 
 export interface MemoryStats {

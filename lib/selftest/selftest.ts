@@ -30,6 +30,8 @@ export interface SelftestReport {
   /** Of the forward call: `GFLOP/s` of operators that multiply and add, else `GB/s` of inputs and output. */
   readonly rate: number;
   readonly unit: 'GFLOP/s' | 'GB/s';
+  /** The rate as a part of what the device's float32 units, or its memory, could do; null where that is not known. */
+  readonly ofPeak: number | null;
 }
 
 export interface Outcome {
@@ -67,10 +69,18 @@ async function one(on: Device, operator: OperatorName, c: Case, repeats: number)
     const [amount, unit] = actual.flops > 0 ? ([actual.flops, 'GFLOP/s'] as const) : ([actual.bytes, 'GB/s'] as const);
     const passed = error <= SELFTEST_TOLERANCE;
     const rate = amount / milliseconds / 1e6;
-    return { ...about, shapes: actual.shapes, error, passed, failure: null, milliseconds, rate, unit };
+    const peak = (unit === 'GFLOP/s' ? on.peak.flops : on.peak.bytes) / 1e9;
+    const ofPeak = peak > 0 ? rate / peak : null;
+    return { ...about, shapes: actual.shapes, error, passed, failure: null, milliseconds, rate, unit, ofPeak };
   } catch (error) {
     const failure = error instanceof Error ? error.message : String(error);
-    const nothing = { error: Number.NaN, milliseconds: Number.NaN, rate: Number.NaN, unit: 'GB/s' as const };
+    const nothing = {
+      error: Number.NaN,
+      milliseconds: Number.NaN,
+      rate: Number.NaN,
+      unit: 'GB/s' as const,
+      ofPeak: null,
+    };
     return { ...about, ...nothing, shapes: '', passed: false, failure };
   }
 }

@@ -13,6 +13,8 @@ export class Device {
     readonly name: string,
     /** Processor, instruction set, threads: what a person wants to know. */
     readonly description: string,
+    /** What a GPU's float32 units and its memory could do in a second, by their clocks; 0 where that is not known. */
+    readonly peak: { readonly flops: number; readonly bytes: number } = { flops: 0, bytes: 0 },
   ) {}
 
   /** Bytes in live tensors, bytes taken from the system, and the largest number of bytes that were in live tensors. */
@@ -48,7 +50,10 @@ export class Device {
 
 const all: readonly Device[] = addon
   .devices()
-  .map((d, position) => new Device(position, d.kind, d.index, d.name, d.description));
+  .map(
+    (d, position) =>
+      new Device(position, d.kind, d.index, d.name, d.description, { flops: d.peakFlops, bytes: d.peakBytes }),
+  );
 
 /** All devices, or those of one kind. */
 export function devices(kind?: DeviceKind): readonly Device[] {

@@ -24,6 +24,12 @@ struct MemoryStats {
   size_t peak = 0;       // largest `allocated` so far
 };
 
+// What a device could do at most in a second, by its clocks and units; 0 where that is not known.
+struct PeakRates {
+  double flops = 0;  // additions and multiplications of float32 units
+  double bytes = 0;  // from and to memory
+};
+
 // Done once everything queued on its stream before it was recorded has run.
 class Event {
  public:
@@ -76,6 +82,8 @@ class Device {
   const int index;
   std::string name() const;                  // "cpu:0"
   virtual std::string describe() const = 0;  // processor, instruction set, what a person wants to know
+
+  virtual PeakRates peakRates() const { return {}; }
 
   // Memory. `allocate` throws OutOfMemory; 0 bytes gives a valid pointer.
   virtual void* allocate(size_t bytes) = 0;

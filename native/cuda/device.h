@@ -33,6 +33,7 @@ class GpuDevice : public Device {
   GpuDevice(DeviceKind kind, int index);
 
   std::string describe() const override;
+  PeakRates peakRates() const override;
   void* allocate(size_t bytes) override;
   void release(void* data, size_t bytes) noexcept override;
   MemoryStats memory() const override;

@@ -32,6 +32,9 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
       row.Set("index", all[i]->index);
       row.Set("name", all[i]->name());
       row.Set("description", all[i]->describe());
+      const PeakRates peak = all[i]->peakRates();
+      row.Set("peakFlops", peak.flops);
+      row.Set("peakBytes", peak.bytes);
       list.Set(static_cast<uint32_t>(i), row);
     }
     return list;

@@ -221,6 +221,11 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
   p->sharedMemPerBlockOptin = 227 << 10;
   return cudaSuccess;
 }
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int device) {
+  if (device < 0 || device >= simt::deviceCount()) return give(cudaErrorInvalidDevice);
+  *value = 0;  // there is no clock here
+  return cudaSuccess;
+}
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   std::lock_guard<std::mutex> lock(simt::arenaMutex);
   *total = simt::runtimeOptions().memoryBytes;

@@ -53,6 +53,22 @@ test('only the operators that are named', async () => {
   });
 });
 
+test('rates stand beside what the device could do, where that is known', async () => {
+  const cpu = device('cpu:1') as { peak: object };
+  const { peak } = cpu;
+  const check = async () => (await convtape('selftest', 'relu', 'matmul', '--device', 'cpu:1', '--repeats', '1')).out;
+  expect(await check()).not.toContain('of peak');
+  try {
+    cpu.peak = { flops: 1e12, bytes: 0 };
+    const out = await check();
+    expect(out).toMatch(/ms +rate +of peak/);
+    expect(out).toMatch(/\nmatmul .* GFLOP\/s +\d+\.\d% +ok\n/);
+    expect(out).toMatch(/\nrelu .* GB\/s +ok\n/);
+  } finally {
+    cpu.peak = peak;
+  }
+});
+
 test('a device that is not there', async () => {
   const run = await convtape('selftest', '--device', 'cuda:7');
   expect(run).toMatchObject({

@@ -3,7 +3,7 @@ import { type OperatorName, operatorNames, registry } from '../../ops/registry';
 import { type CrossingReport, selftestCrossing } from '../../selftest/crossing';
 import { type SelftestReport, selftest } from '../../selftest/selftest';
 import { devices } from '../../tensor/device';
-import { type Io, Progress, table } from '../io';
+import { type Io, Progress, percent, table } from '../io';
 import { deviceList, operatorList, wholeNumber } from '../options';
 
 interface Options {
@@ -75,8 +75,9 @@ const SIMULATED =
 const why = (r: SelftestReport) => r.failure ?? `relative error ${r.error.toExponential(2)}`;
 
 function rows(reports: readonly SelftestReport[]): string {
+  const known = reports.some((r) => r.ofPeak !== null);
   return table(
-    ['operator', 'case', 'device', 'shapes', 'worst error', 'ms', 'rate', ''],
+    ['operator', 'case', 'device', 'shapes', 'worst error', 'ms', 'rate', ...(known ? ['of peak'] : []), ''],
     reports.map((r) => [
       r.operator,
       r.case,
@@ -85,6 +86,7 @@ function rows(reports: readonly SelftestReport[]): string {
       r.error.toExponential(1),
       r.milliseconds.toFixed(3),
       `${r.rate.toPrecision(3)} ${r.unit}`,
+      ...(known ? [r.ofPeak === null ? '' : percent(r.ofPeak, 1)] : []),
       r.passed ? 'ok' : 'FAILED',
     ]),
   );
