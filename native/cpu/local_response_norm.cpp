@@ -4,11 +4,7 @@
 namespace convtape::cpu::CONVTAPE_ISA {
 namespace {
 
-#ifndef TF
-#define TF 1024
-#define TB 512
-#endif
-constexpr int64_t kForwardTile = TF, kBackwardTile = TB;
+constexpr int64_t kForwardTile = 1024, kBackwardTile = 512;  // pixels
 
 // One task takes a tile of neighbouring pixels of one image through all channels of a group. The rows in the window stay in the
 // first-level cache, so every input comes from memory once.
