@@ -81,6 +81,11 @@ export function duration(seconds: number): string {
     : `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
 }
 
+/** `1 pass`, `2 passes`, `1.25 passes` */
+export function passes(n: number): string {
+  return `${Number.isInteger(n) ? n : n.toFixed(2)} ${n === 1 ? 'pass' : 'passes'}`;
+}
+
 /** `1.2 GB` (10^9), `34.5 MB` */
 export function bytes(n: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];

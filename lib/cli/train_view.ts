@@ -5,7 +5,7 @@ import type { Dataset } from '../data';
 import { type MetricsLine, readMetrics } from '../train/metrics';
 import type { RecipeInput } from '../train/recipe';
 import { type RunFacts, type TrainResult, train } from '../train/run';
-import { bytes, duration, type Io, Progress, percent } from './io';
+import { bytes, duration, type Io, Progress, passes, percent } from './io';
 import { interruptible } from './signals';
 import { Watch } from './watch';
 
@@ -60,7 +60,7 @@ class TrainView {
     );
     const { step, stepsPerEpoch, totalSteps } = facts;
     this.#progress.line(
-      `${stepsPerEpoch.toLocaleString('en')} steps a pass, of ${recipe.batch} images; learning rate ${Number(recipe.lr.toPrecision(6))}, schedule ${recipe.schedule.kind}; ${recipe.epochs} passes${recipe.schedule.kind === 'plateau' ? ' at most' : ''}`,
+      `${stepsPerEpoch.toLocaleString('en')} steps a pass, of ${recipe.batch} images; learning rate ${Number(recipe.lr.toPrecision(6))}, schedule ${recipe.schedule.kind}; ${passes(recipe.epochs)}${recipe.schedule.kind === 'plateau' ? ' at most' : ''}`,
     );
     this.page?.begin(
       {
@@ -149,8 +149,7 @@ export function report(result: TrainResult, facts: RunFacts) {
 
 export function sentence(result: TrainResult, classes: number): string {
   const { progress, outcome } = result;
-  const passes = (progress.step / result.stepsPerEpoch).toFixed(progress.step % result.stepsPerEpoch === 0 ? 0 : 2);
   const why = outcomes[outcome];
   const errorsText = progress.evaluation ? `; ${result.watchedName} ${errors(progress.evaluation, classes)}` : '';
-  return `${result.folder.path}: ${why} after ${passes} passes (${progress.step} steps), ${duration(result.seconds)}${errorsText}\n`;
+  return `${result.folder.path}: ${why} after ${passes(progress.step / result.stepsPerEpoch)} (${progress.step} steps), ${duration(result.seconds)}${errorsText}\n`;
 }

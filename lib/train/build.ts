@@ -36,6 +36,7 @@ export function seedOf(recipe: Recipe, use: keyof typeof uses, index = 0): numbe
 
 /** The recipe's network with its first weights. @throws RangeError where the images do not suit it. */
 export function buildModel(recipe: Recipe, facts: InputFacts): models.ColumnNet {
+  checkImages(recipe, facts);
   const classes = recipe.classes ?? facts.classes.length;
   if (classes < facts.classes.length)
     throw new RangeError(`recipe: classes is ${classes}, and the data set has ${facts.classes.length}`);
@@ -49,19 +50,21 @@ export function buildModel(recipe: Recipe, facts: InputFacts): models.ColumnNet 
     pooling,
     seed: seedOf(recipe, 'weights'),
   };
-  const model = recipe.model === 'alexnet' ? fullSize(options, facts) : small(options, facts);
+  const model =
+    recipe.model === 'alexnet' ? (models.alexnet(options) as unknown as models.ColumnNet) : small(options, facts);
   if (recipe.init.weightStd !== null) redraw(model, recipe.init.weightStd, seedOf(recipe, 'weights'));
   return model;
 }
 
 type Options = Parameters<typeof models.alexnet<number>>[0];
 
-function fullSize(options: Options, facts: InputFacts): models.ColumnNet {
+/** @throws RangeError where the network cannot read the images at all: said before a loader finds its window too large for them. */
+export function checkImages({ model }: Recipe, facts: Pick<InputFacts, 'channels' | 'height' | 'width'>): void {
+  if (model !== 'alexnet') return;
   if (facts.channels !== 3 || facts.height < 227 || facts.width < 227)
     throw new RangeError(
-      `alexnet reads colour images of 227×227 and more; these are ${facts.channels}×${facts.height}×${facts.width} (alexnet-small reads those)`,
+      `alexnet reads colour images of 227×227 and more; these are ${facts.channels}×${facts.height}×${facts.width} (--model alexnet-small reads those; prepare photographs with --size 256)`,
     );
-  return models.alexnet(options) as unknown as models.ColumnNet;
 }
 
 function small(options: Options, facts: InputFacts): models.ColumnNet {

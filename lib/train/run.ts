@@ -6,7 +6,7 @@ import type { ColumnNet } from '../models';
 import type { Sgd } from '../optim';
 import { precision } from '../tensor/device';
 import { isFull, WriteError } from '../util/atomic_write';
-import { buildModel, buildOptimiser, checkPrecision, defaultDevices } from './build';
+import { buildModel, buildOptimiser, checkImages, checkPrecision, defaultDevices } from './build';
 import { initFrom } from './init_from';
 import { chooseSplits, imageSizes, inputFacts, testLoader, trainLoader } from './input';
 import { keepCheckpoint } from './keep';
@@ -161,6 +161,7 @@ async function assemble(
   const { stored: size } = imageSizes(recipe.model);
   const dataset =
     options.dataset ?? (await openDataset(recipe.data, { size, log: (line) => options.events?.onNote?.(line) }));
+  checkImages(recipe, dataset);
   const { train: learned, watched, watchedName } = chooseSplits(dataset, recipe);
   const order = orderOf(learned);
   if (checkpoint) sameImages(checkpoint, dataset, order);

@@ -332,6 +332,14 @@ test('the command line: inspect, wrong usage, and a run on the set', async () =>
   expect([read.images, read.processorMilliseconds > 0]).toEqual([31, true]);
   expect((await convtape('data', 'prepare', ilsvrc)).status).toBe(2);
   expect((await convtape('data', 'prepare', ilsvrc, dir, '--quality', '101')).status).toBe(2);
+  const never = join(root, 'never');
+  expect(await convtape('train', '--data', `shards:${dir}`, '--out', never)).toMatchObject({
+    status: 1,
+    err: expect.stringMatching(
+      /^convtape: alexnet reads colour images of 227×227 and more; these are 3×32×32 \(--model alexnet-small reads those; /,
+    ),
+  });
+  expect(existsSync(never)).toBe(false);
   const run = join(root, 'run');
   const trained = await convtape(
     'train',

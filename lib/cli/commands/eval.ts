@@ -29,7 +29,7 @@ export function evalCommand(program: Command, io: Io): void {
     .argument('<run...>', 'folders of runs; of several the class probabilities are averaged')
     .option(
       '--data <set>',
-      'fashion-mnist[:DIR], cifar10:DIR, folder:DIR, shards:DIR (default: what the run was trained on)',
+      'fashion-mnist[:DIR], cifar10:DIR, folder:DIR, shards:DIR, imagenet:DIR (default: what the run was trained on)',
     )
     .addOption(new Option('--split <name>', 'which images').choices(['train', 'validation', 'test']).default('test'))
     .option('--ten-crop', 'average over four corners, the centre and their mirror images')

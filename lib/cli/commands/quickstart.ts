@@ -11,7 +11,7 @@ import { loadRun } from '../../train/load_run';
 import { type RecipeInput, resolveRecipe } from '../../train/recipe';
 import { atomicWrite, writeAll } from '../../util/atomic_write';
 import { Interrupted } from '../errors';
-import { duration, type Io, Progress, percent } from '../io';
+import { duration, type Io, Progress, passes, percent } from '../io';
 import { trainWithProgress } from '../train_view';
 import { recipeOf, type TrainOptions } from './train';
 
@@ -59,7 +59,7 @@ export async function runQuickstart(
   const out = options.out ?? freeFolder();
   const wanted: RecipeInput = { ...quickstartRecipe, ...recipe };
   const dataset = await openDataset(String(wanted.data), { log: (line) => io.err(`${line}\n`) });
-  const input = { epochs: passes(dataset.train.length), ...wanted };
+  const input = { epochs: passesFor(dataset.train.length), ...wanted };
   const { result, received } = await trainWithProgress(io, input, { out, dataset });
   if (received && result.outcome === 'interrupted')
     throw new Interrupted(
@@ -77,7 +77,7 @@ export async function runQuickstart(
     for (const notice of notices) io.out(`${notice}\n`);
     io.out(
       `test error ${percent(evaluation.top1)} (of ${evaluation.images.toLocaleString('en')} images, in ${views} views each; top-5 ${percent(evaluation.top5)}), ` +
-        `after ${result.recipe.epochs} passes in ${duration(result.seconds)}\n` +
+        `after ${passes(result.recipe.epochs)} in ${duration(result.seconds)}\n` +
         `${out}: config.json, metrics.jsonl, checkpoint.safetensors, predictions.png\n`,
     );
   }
@@ -86,7 +86,7 @@ export async function runQuickstart(
 }
 
 /** The small sample of the images needs more passes, and each takes less. */
-function passes(images: number): number {
+function passesFor(images: number): number {
   const { epochs } = resolveRecipe(quickstartRecipe);
   return Math.min(80, Math.ceil(epochs * Math.max(1, Math.sqrt(60_000 / images))));
 }

@@ -36,7 +36,10 @@ export function trainCommand(program: Command, io: Io): void {
     .option('--model <name>', 'alexnet or alexnet-small (default: alexnet)')
     .option('--devices <names>', 'one device: the grouped network; two: a column on each (default: two of a kind)')
     .option('--out <folder>', 'the run’s folder (required)')
-    .option('--epochs <n>', 'passes over the training images')
+    .option(
+      '--epochs <n>',
+      'passes over the training images (default: the recipe’s, or 90 for alexnet and 10 for alexnet-small)',
+    )
     .option(
       '--batch <n>',
       'images a step (default: the recipe’s, or 128); a smaller one lowers default and recipe rates in proportion, never those of --lr',
