@@ -276,28 +276,35 @@ async function lock() {
   mkdirSync(dirname(path), { recursive: true });
   for (let waited = 0; ; waited++) {
     try {
-      writeFileSync(path, String(process.pid), { flag: 'wx' });
+      writeFileSync(path, `${process.pid} ${startOf(process.pid)}`, { flag: 'wx' });
       process.on('exit', () => rmSync(path, { force: true }));
       return;
     } catch (error) {
       if (error.code !== 'EEXIST') throw error;
     }
     // Empty for the moment between its creation and its writing.
-    const holder = Number(readOr(path, ''));
-    if (holder > 0 ? alive(holder) : waited < 20) {
+    const [holder, started] = readOr(path, '').split(' ');
+    if (holder ? alive(Number(holder), started) : waited < 20) {
       if (waited === 20) say('setup', `waiting for another set-up (process ${holder})`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     } else rmSync(path, { force: true });
   }
 }
 
-function alive(pid) {
+/** @param started what {@link startOf} said of it: another process may have its number by now, in a container that began again almost surely */
+function alive(pid, started) {
   try {
     process.kill(pid, 0);
-    return true;
+    return started === undefined || started === startOf(pid);
   } catch (error) {
     return error.code === 'EPERM';
   }
+}
+
+/** Clock ticks from the system's start to the process's, where /proc tells. */
+function startOf(pid) {
+  const stat = readOr(`/proc/${pid}/stat`, '');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 }
 
 function readOr(path, fallback) {

@@ -193,6 +193,14 @@ test('what is optional and cannot be installed does not stop it, and is tried ag
   expect(asked(/^apt-get.* update$/).length).toBe(2);
 });
 
+test('a lock whose owner has ended does not count, even where another process has its number', () => {
+  mkdirSync(join(folder, 'build'));
+  writeFileSync(join(folder, 'build/setup.lock'), `${process.pid} 12345`);
+  const { status, text } = setup();
+  expect([status, /waiting for another set-up/.test(text)]).toEqual([0, false]);
+  expect(existsSync(join(folder, 'build/setup.lock'))).toBe(false);
+});
+
 test('a build that fails shows its last lines and stops', () => {
   command('npm', '[ "$1" = ci ] || { echo "native/a.cpp:1: error: no such thing"; exit 1; }');
   const { status, text } = setup();
