@@ -194,6 +194,7 @@ class WindowReader {
     for (int64_t t = 0; t < count; t += kLanes) {
       const __m256i mask = _mm256_andnot_si256(_mm256_cmpgt_epi32(low, at), _mm256_cmpgt_epi32(high, at));
       store(to + t, _mm256_maskload_ps(x + from + t, mask));
+      __builtin_prefetch(x + from + t + 4 * w_.channelStride);
       at = _mm256_add_epi32(at, _mm256_set1_epi32(kLanes));
     }
 #else
