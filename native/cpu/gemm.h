@@ -196,17 +196,16 @@ static void gemm(Context& context, const GemmSizes& sizes, int workers, int64_t 
   float* slices = sharedB + plan.sharedFloats();
 
   // The piece of B of a batch, a block of columns and a step, with all steps of a block one behind the other.
-  auto columnBegin = [&](int64_t columnBlock) { return plan.columnBegin(columnBlock); };
   auto pieceOfB = [&](int64_t batch, int64_t columnBlock, int64_t step) -> PackedB {
     const int64_t k0 = plan.steps.begin(step), depth = plan.steps.begin(step + 1) - k0;
-    const int64_t v = columnBegin(columnBlock), vectors = columnBegin(columnBlock + 1) - v;
+    const int64_t v = plan.columnBegin(columnBlock), vectors = plan.columnBegin(columnBlock + 1) - v;
     return {sharedB + (batch * plan.vectors + v) * kLanes * k + k0 * vectors * kLanes, depth, vectors};
   };
   if (plan.shared()) {
     auto pack = [&](int64_t index, int worker) {
       const int64_t step = index % plan.steps.number, columnBlock = index / plan.steps.number % plan.columnBlocks;
-      const int64_t batch = index / (plan.steps.number * plan.columnBlocks), column = columnBegin(columnBlock) * kLanes;
-      packB(pieceOfB(batch, columnBlock, step), batch, column, least(columnBegin(columnBlock + 1) * kLanes, sizes.n) - column,
+      const int64_t batch = index / (plan.steps.number * plan.columnBlocks), column = plan.columnBegin(columnBlock) * kLanes;
+      packB(pieceOfB(batch, columnBlock, step), batch, column, least(plan.columnBegin(columnBlock + 1) * kLanes, sizes.n) - column,
             plan.steps.begin(step), worker);
     };
     parallelForWorkers(sizes.batch * plan.columnBlocks * plan.steps.number, workers, pack);
@@ -224,8 +223,8 @@ static void gemm(Context& context, const GemmSizes& sizes, int workers, int64_t 
     block.batch = index / (plan.rows.number * plan.columnBlocks * sizes.parts);
     block.row = plan.rows.begin(rowBlock);
     block.rows = plan.rows.begin(rowBlock + 1) - block.row;
-    block.column = columnBegin(columnBlock) * kLanes;
-    block.columns = least(columnBegin(columnBlock + 1) * kLanes, sizes.n) - block.column;
+    block.column = plan.columnBegin(columnBlock) * kLanes;
+    block.columns = least(plan.columnBegin(columnBlock + 1) * kLanes, sizes.n) - block.column;
     int64_t ldc = plan.ldc();
     float* c = ownC ? ownB + plan.sizeB() : target(block, ldc);
     const int64_t first = partBegin(plan.steps.number, sizes.parts, block.part);
