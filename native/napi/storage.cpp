@@ -10,8 +10,9 @@
 namespace convtape::js {
 namespace {
 
-// What the garbage collector is told of: the most bytes that were in this thread's storages at once. Told of every tensor that comes
-// and goes it would collect once a training step; a leak is a new maximum all the time, and makes it collect.
+// What the garbage collector is told of: the most bytes that were in this thread's storages at once, since it last found some that nobody
+// had disposed of. Told of every tensor that comes and goes it would collect once a training step; a leak is a new maximum all the time,
+// and makes it collect.
 class Reported {
  public:
   void add(Napi::BasicEnv env, size_t bytes) {
@@ -21,6 +22,11 @@ class Reported {
     most_ = live_;
   }
   void remove(size_t bytes) { live_ -= static_cast<int64_t>(bytes); }
+  void collected(Napi::BasicEnv env, size_t bytes) {
+    remove(bytes);
+    Napi::MemoryManagement::AdjustExternalMemory(env, live_ - most_);
+    most_ = live_;
+  }
 
  private:
   int64_t live_ = 0, most_ = 0;
@@ -109,8 +115,8 @@ StorageHandle::StorageHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
   });
 }
 
-void StorageHandle::Finalize(Napi::BasicEnv) {
-  if (storage_) reported.remove(storage_->bytes());
+void StorageHandle::Finalize(Napi::BasicEnv env) {
+  if (storage_) reported.collected(env, storage_->bytes());
 }
 
 const std::shared_ptr<Storage>& StorageHandle::of(const char* op, const char* role, Napi::Value value) {
