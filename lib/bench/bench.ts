@@ -34,7 +34,7 @@ export class Bench {
     const { timing, check } = await measure(work, {
       budget,
       sample: this.#options.sample ?? (this.quick ? 0.002 : 0.01),
-      probe: (time) => this.machine.probe(time),
+      ...(onCpu(work.devices.map((d) => d.name)) && { probe: (time: number) => this.machine.probe(time) }),
       ...(reps !== undefined && { reps }),
       ...(inject && { inject }),
     });
@@ -70,8 +70,7 @@ export class Bench {
   }
 
   #rated(row: Row): Row {
-    const onCpu = row.devices.every((name) => devices('cpu').some((d) => d.name === name));
-    if (!onCpu) return row;
+    if (!onCpu(row.devices)) return row;
     const { median, threads, peak } = row.timing as Timing;
     return {
       ...row,
@@ -81,3 +80,5 @@ export class Bench {
     };
   }
 }
+
+const onCpu = (names: readonly string[]): boolean => names.every((name) => devices('cpu').some((d) => d.name === name));

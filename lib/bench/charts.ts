@@ -22,7 +22,7 @@ export function layersChart(result: BenchResult): object | null {
   if (values.length === 0) return null;
   return {
     ...BASE,
-    title: 'Share of the FMA peak beside, by layer',
+    title: 'Share of the FMA peak measured beside it, by layer',
     width: 620,
     height: 260,
     data: { values },

@@ -78,7 +78,6 @@ export async function measure(work: Case, options: MeasureOptions): Promise<{ ti
   };
   let cpu = Number.POSITIVE_INFINITY;
   for (let i = 0; i < reps; i++) {
-    await idle(work.devices);
     probe();
     const s = await sample(work, run, calls);
     walls.push(s.wall);
