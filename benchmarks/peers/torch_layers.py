@@ -1,16 +1,13 @@
 """AlexNet's layers alone in PyTorch on the CPU: forward, gradient to the input, gradient to the weights; one JSON line each.
 
-usage: torch_layers.py BATCH REPEATS; threads: OMP_NUM_THREADS
+usage: torch_layers.py BATCH REPEATS
 """
-import json
-import os
 import sys
-import time
 
 import torch
 import torch.nn.functional as F
+from torch_common import report
 
-torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 batch, repeats = int(sys.argv[1]), int(sys.argv[2])
 
 # name, input of one image, weight, stride, padding, groups
@@ -24,27 +21,16 @@ CONVOLUTIONS = [
 LINEAR = [("fc6", 9216, 4096), ("fc7", 4096, 4096), ("fc8", 4096, 1000)]
 
 
-def report(name, work):
-    work()
-    work()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    print(json.dumps({"version": torch.__version__, "work": name, "batch": batch, "seconds": times}), flush=True)
-
-
 def measure(name, x, w, b, f):
     with torch.no_grad():
-        report(f"{name}/forward", lambda: f(x, w, b))
+        report(f"{name}/forward", batch, repeats, lambda: f(x, w, b), memory=False)
     for pass_, wanted in (("gradInput", x), ("gradWeight", w)):
         if name == "conv1" and pass_ == "gradInput":
             continue
         wanted.requires_grad_(True)
         y = f(x, w, b)
         dy = torch.randn_like(y)
-        report(f"{name}/{pass_}", lambda: torch.autograd.grad(y, wanted, dy, retain_graph=True))
+        report(f"{name}/{pass_}", batch, repeats, lambda: torch.autograd.grad(y, wanted, dy, retain_graph=True), memory=False)
         wanted.requires_grad_(False)
 
 

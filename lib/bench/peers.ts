@@ -155,7 +155,7 @@ const FAIR = { MALLOC_MMAP_MAX_: '0', MALLOC_TRIM_THRESHOLD_: '-1', MALLOC_TOP_P
 
 async function lines(command: string, args: string[]): Promise<z.infer<typeof lineSchema>[]> {
   const { stdout } = await execute(command, args, {
-    env: { ...process.env, ...FAIR, OMP_NUM_THREADS: String(numThreads()) },
+    env: { ...process.env, ...FAIR, OMP_NUM_THREADS: String(numThreads()), PYTHONDONTWRITEBYTECODE: '1' },
     timeout: 600_000,
   });
   return stdout
