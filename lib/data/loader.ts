@@ -1,3 +1,4 @@
+import { checkOptions } from '../tensor/checks';
 import type { Dataset, Split } from './dataset';
 import { checkDraw, colourDraws, permutation, randomWindow, type Window } from './order';
 import { Cropper, centreWindow, type Geometry, positions, tenWindows } from './transform';
@@ -50,6 +51,11 @@ export interface LoaderOptions {
   /** Batches made ahead of their use, in memory that is used again. Default 1. */
   prefetch?: number;
 }
+
+const KNOWN: readonly (keyof LoaderOptions)[] = [
+  ...(['batch', 'seed', 'shuffle', 'last', 'size', 'pad', 'view', 'crop', 'mirror', 'share'] as const),
+  ...(['colour', 'mean', 'scale', 'dtype', 'views', 'prefetch'] as const),
+];
 
 /** One batch. The arrays are used again: they hold these values until the next batch is asked for. */
 export interface Batch {
@@ -115,6 +121,7 @@ export class Loader {
   readonly #free: Slot[] = [];
 
   constructor(dataset: Pick<Dataset, 'channels' | 'height' | 'width'>, split: Split, options: LoaderOptions) {
+    checkOptions('Loader', options, KNOWN);
     const { channels, height, width } = dataset;
     const size = options.size ?? [height, width];
     const [cropHeight, cropWidth] = typeof size === 'number' ? [size, size] : size;

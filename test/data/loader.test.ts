@@ -327,6 +327,7 @@ describe('Loader', () => {
     [{ dtype: 'u8', scale: 2 }, /dtype 'u8' leaves the bytes/],
     [{ batch: 8, last: 'drop' }, /3 images are fewer than a batch of 8/],
     [{ colour: { vectors: [[1]], magnitudes: [1] } }, /one value for each of 2 channels, got 1/],
+    [{ shufle: true } as never, /^Loader: unknown option 'shufle'; the options are batch, seed, shuffle, /],
   ])('refuses %j', (options, message) => {
     expect(() => new Loader(size, counted(3), { batch: 2, ...options })).toThrow(message);
   });
