@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { policies } from '../support/simulated';
 
 async function scenario(name: string, settings: Record<string, string> = {}): Promise<any> {
   const args = ['-r', join(__dirname, '../support/register.js'), join(__dirname, 'scenarios.ts'), name];
@@ -10,8 +11,6 @@ async function scenario(name: string, settings: Record<string, string> = {}): Pr
 }
 
 jest.setTimeout(300_000);
-
-const policies = ['eager', 'lazy', 'random'];
 
 test.each(policies)('a kernel that fails, streams %s', async (streams) => {
   const result = await scenario('kernel', { CONVTAPE_SIM_STREAMS: streams });

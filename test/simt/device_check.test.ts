@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildTarget } from '../support/native_build';
+import { policies, policyPairs, simulated } from '../support/simulated';
 
 const root = join(__dirname, '../..');
 const build = join(root, 'build');
@@ -12,19 +13,10 @@ function check(program: string, args: string[], policy = { seed: 1, copies: 'ran
   const run = spawnSync(join(build, program), args, {
     encoding: 'utf8',
     timeout: 120_000,
-    env: {
-      ...process.env,
-      CONVTAPE_SIM: '1',
-      CONVTAPE_SIM_SEED: String(policy.seed),
-      CONVTAPE_SIM_COPIES: policy.copies,
-      CONVTAPE_SIM_STREAMS: policy.streams,
-      ...env,
-    },
+    env: { ...simulated(1, policy), ...env },
   });
   return { status: run.status, lines: run.stdout.trim().split('\n') };
 }
-
-const policies = ['eager', 'lazy', 'random'];
 
 describe('kernels as they are', () => {
   beforeAll(() => void buildTarget('convtape_device_check_sim'), 900_000);
@@ -36,7 +28,7 @@ describe('kernels as they are', () => {
     expect(status).toBe(0);
   }, 240_000);
 
-  test.each(policies.flatMap((copies) => policies.map((streams) => [copies, streams] as const)))(
+  test.each(policyPairs)(
     'copies %s, streams %s, ten seeds: small cases of every kernel',
     (copies, streams) => {
       for (let seed = 1; seed <= 10; seed++) {

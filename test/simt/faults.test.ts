@@ -1,29 +1,21 @@
 // The simulator finds every fault it claims to find, whatever the order of threads, copies and streams.
 import { execFileSync } from 'node:child_process';
 import { buildTarget } from '../support/native_build';
+import { policyPairs, simulated } from '../support/simulated';
 
 let program: string;
 beforeAll(() => {
   program = buildTarget('simt_faults');
 }, 900_000);
 
-const policies = ['eager', 'lazy', 'random'];
-const runs = policies.flatMap((copies) => policies.map((streams) => [copies, streams] as const));
-
-test.each(runs)(
+test.each(policyPairs)(
   'copies %s, streams %s, ten seeds: each planted fault is named, and nothing else is',
   (copies, streams) => {
     for (let seed = 1; seed <= 10; seed++) {
       const output = execFileSync(program, {
         encoding: 'utf8',
         timeout: 60_000,
-        env: {
-          ...process.env,
-          CONVTAPE_SIM: '2',
-          CONVTAPE_SIM_SEED: String(seed),
-          CONVTAPE_SIM_COPIES: copies,
-          CONVTAPE_SIM_STREAMS: streams,
-        },
+        env: simulated(2, { seed, copies, streams }),
       });
       expect(output.trim().split('\n').at(-1)).toMatch(/^3\d passed, 0 failed$/);
     }

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildTarget } from '../support/native_build';
+import { policies, simulated } from '../support/simulated';
 
 const root = join(__dirname, '../..');
 
@@ -67,20 +68,13 @@ beforeAll(() => {
   program = buildTarget('simt_runtime_faults');
 }, 900_000);
 
-const policies = ['eager', 'lazy', 'random'];
 const seeds = [1, 2, 3];
 
 function crossing(streams: string, seed: number, settings: Record<string, string>): string[] {
   const run = spawnSync(program, {
     encoding: 'utf8',
     timeout: 60_000,
-    env: {
-      ...process.env,
-      CONVTAPE_SIM: '2',
-      CONVTAPE_SIM_SEED: String(seed),
-      CONVTAPE_SIM_STREAMS: streams,
-      ...settings,
-    },
+    env: { ...simulated(2, { seed, streams }), ...settings },
   });
   expect(run.status).toBe(0);
   return run.stdout.trim().split('\n');
