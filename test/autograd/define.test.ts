@@ -1,4 +1,7 @@
 import { defineOp, device, gradcheck, type OpContext, ops, scope, type Tensor, tape, tensor } from '../../lib';
+import { collectBeforeEach } from '../support/memory';
+
+collectBeforeEach();
 
 type Shape = readonly number[];
 

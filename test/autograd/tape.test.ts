@@ -1,4 +1,7 @@
 import { device, noGrad, ops, scope, type Tape, type Tensor, tape, tensor } from '../../lib';
+import { collectBeforeEach } from '../support/memory';
+
+collectBeforeEach();
 
 const cpu = device('cpu:0');
 const values = async (t: Tensor<any> | null) => (t ? [...(await t.data())] : null);

@@ -5,6 +5,9 @@ import { compare } from '../../lib/bench/compare';
 import { type Case, measure } from '../../lib/bench/measure';
 import { type BenchResult, parseResult } from '../../lib/bench/schema';
 import { addon } from '../../lib/native/addon';
+import { collectBeforeEach } from '../support/memory';
+
+collectBeforeEach();
 
 const cpu = device('cpu:0');
 const good = { against: 'nothing', error: 0, tolerance: 0 };

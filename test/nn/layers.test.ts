@@ -1,5 +1,8 @@
 import { device, manualSeed, nn, ones, ops, randn, type Tensor, tape, zeros } from '../../lib';
 import { kinds } from '../support/devices';
+import { collectBeforeEach } from '../support/memory';
+
+collectBeforeEach();
 
 const values = async (t: Tensor<any>) => [...(await t.data())];
 

@@ -1,4 +1,7 @@
 import { device, gradcheck, nn, ones, ops, randn, type Shape, scope, type Tensor, tape, zeros } from '../../lib';
+import { collectBeforeEach } from '../support/memory';
+
+collectBeforeEach();
 
 const cpu = device('cpu:0');
 const values = async (t: Tensor<any>) => [...(await t.data())];

@@ -2,6 +2,9 @@ import { ops, scope, type Tensor, tape, tensor } from '../../lib';
 import { hostRandom } from '../../lib/autograd/gradcheck';
 import { kinds } from '../support/devices';
 import { testLiterals } from '../support/literals';
+import { collectBeforeEach } from '../support/memory';
+
+collectBeforeEach();
 
 testLiterals('binary', ({ a, b }, { function: name }) => ops[name as 'add'](a, b));
 

@@ -4,6 +4,9 @@ import { hostRandom } from '../../lib/autograd/gradcheck';
 import type { Pool2dOptions } from '../../lib/ops/pool2d';
 import { kinds } from '../support/devices';
 import { testLiterals } from '../support/literals';
+import { collectBeforeEach } from '../support/memory';
+
+collectBeforeEach();
 
 testLiterals('max_pool2d', ({ x }, options) => ops.maxPool2d(x, options as Pool2dOptions), 0);
 

@@ -1,6 +1,9 @@
 import * as lib from '../../lib';
 import { kinds } from '../support/devices';
 import { testLiterals } from '../support/literals';
+import { collectBeforeEach } from '../support/memory';
+
+collectBeforeEach();
 
 // Untyped: the shapes here are for the run time; test/types has the compiler's.
 const { ops, tape, tensor, zeros } = lib as any;

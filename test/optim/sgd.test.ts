@@ -1,6 +1,9 @@
 import { device, ops, optim, scope, type Tensor, tape, tensor } from '../../lib';
 import { expectClose } from '../support/close';
 import { kinds } from '../support/devices';
+import { collectBeforeEach } from '../support/memory';
+
+collectBeforeEach();
 
 const values = async (t: Tensor<any>) => [...(await t.data())];
 

@@ -8,6 +8,9 @@ import { devices, numThreads } from '../../lib/tensor/device';
 import { type MetricsLine, readMetrics } from '../../lib/train/metrics';
 import { train } from '../../lib/train/run';
 import { convtapeProcess, temporaryFolder } from '../support/cli';
+import { collectBeforeEach } from '../support/memory';
+
+collectBeforeEach();
 
 const folder = temporaryFolder();
 // Seven steps a pass, the last one short; a line every three steps, which no pass divides into; evaluations within a pass as well.
