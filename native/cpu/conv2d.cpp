@@ -1,6 +1,7 @@
 #include "core/ops/conv2d.h"
 
 #include "cpu/windows.h"
+#include "cpu/winograd_conv2d.h"
 
 namespace convtape::cpu::CONVTAPE_ISA {
 namespace {
@@ -75,6 +76,30 @@ void run(const Conv2d::Params& p, const Operands& o, Context& context) {
   const int64_t pixels = s.outHeight() * s.outWidth(), filters = s.groupFilters();
   const int64_t depth = s.groupChannels() * s.kernelHeight * s.kernelWidth;
   const float* weight = o.in[1].f32();
+  if (winogradPays(s, s.outHeight(), s.outWidth())) {
+    WinogradConv c;
+    c.groups = s.groups;
+    c.batch = s.batch;
+    c.channels = s.groupChannels();
+    c.maps = filters;
+    c.kernel = s.kernelHeight;
+    c.height = s.height;
+    c.width = s.width;
+    c.outHeight = s.outHeight();
+    c.outWidth = s.outWidth();
+    c.paddingHeight = s.paddingHeight;
+    c.paddingWidth = s.paddingWidth;
+    c.x = o.in[0].f32();
+    c.weight = weight;
+    c.groupStride = filters * depth;
+    c.mapStride = depth;
+    c.channelStride = c.kernel * c.kernel;
+    c.flipped = false;
+    c.bias = o.in[2] ? o.in[2].f32() : nullptr;
+    c.relu = p.relu;
+    c.y = o.out[0].f32();
+    return winogradConvolve(context, c);
+  }
   Convolution c;
   c.window = {s.height,       s.width,       s.height * s.width, s.channels * s.height * s.width,
               s.outHeight(),  s.outWidth(),  s.kernelHeight,     s.kernelWidth,
@@ -100,6 +125,30 @@ void run(const Conv2dGradInput::Params& p, const Operands& o, Context& context) 
   const ConvSizes& s = p.sizes;
   const int64_t filters = s.groupFilters(), channels = s.groupChannels(), pixels = s.outHeight() * s.outWidth();
   const float* weight = o.in[1].f32();
+  if (winogradPays(s, s.height, s.width)) {  // a convolution of dy by the kernel, flipped
+    WinogradConv c;
+    c.groups = s.groups;
+    c.batch = s.batch;
+    c.channels = filters;
+    c.maps = channels;
+    c.kernel = s.kernelHeight;
+    c.height = s.outHeight();
+    c.width = s.outWidth();
+    c.outHeight = s.height;
+    c.outWidth = s.width;
+    c.paddingHeight = s.kernelHeight - 1 - s.paddingHeight;
+    c.paddingWidth = s.kernelWidth - 1 - s.paddingWidth;
+    c.x = o.in[0].f32();
+    c.weight = weight;
+    c.groupStride = filters * channels * c.kernel * c.kernel;
+    c.mapStride = c.kernel * c.kernel;
+    c.channelStride = channels * c.kernel * c.kernel;
+    c.flipped = true;
+    c.bias = nullptr;
+    c.relu = false;
+    c.y = o.out[0].f32();
+    return winogradConvolve(context, c);
+  }
   for (int64_t h0 = 0; h0 < least(s.strideHeight, s.height); ++h0)
     for (int64_t w0 = 0; w0 < least(s.strideWidth, s.width); ++w0) {
       const int64_t a = (h0 + s.paddingHeight) % s.strideHeight, b = (w0 + s.paddingWidth) % s.strideWidth;

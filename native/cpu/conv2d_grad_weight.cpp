@@ -1,4 +1,6 @@
+#include "core/ops/conv2d.h"
 #include "cpu/windows.h"
+#include "cpu/winograd_grad_weight.h"
 
 namespace convtape::cpu::CONVTAPE_ISA {
 namespace {
@@ -24,6 +26,10 @@ constexpr int64_t kParts = 8;
 // over pixels is cut into parts, as many as the sizes say, and their results are added in order.
 void run(const Conv2dGradWeight::Params& p, const Operands& o, Context& context) {
   const ConvSizes& s = p.sizes;
+  if (winogradPays(s, s.outHeight(), s.outWidth())) {
+    if (s.kernelHeight == 3) return WinogradGradWeight<3>(s, o.in[0].f32(), o.in[1].f32(), o.out[0].f32()).run(context);
+    return WinogradGradWeight<5>(s, o.in[0].f32(), o.in[1].f32(), o.out[0].f32()).run(context);
+  }
   const Window window = {s.height,       s.width,       s.height * s.width, s.channels * s.height * s.width,
                          s.outHeight(),  s.outWidth(),  s.kernelHeight,     s.kernelWidth,
                          s.strideHeight, s.strideWidth, s.paddingHeight,    s.paddingWidth};

@@ -5,6 +5,8 @@
 // from L2. The tile of C is in registers. Operators say where A's rows lie, how a piece of B is packed, and where a finished block goes.
 #pragma once
 
+#include <type_traits>
+
 #include "cpu/kernels.h"
 #include "cpu/vec.h"
 
@@ -43,9 +45,17 @@ struct Pieces {
   int64_t begin(int64_t i) const { return each == 0 ? 0 : i / each * unit + partBegin(unit, each, i % each); }
 };
 
+// What a tile fetches into L1 while it computes, for the ones after it: `step` bytes further at each step along k.
+struct Ahead {
+  const char* from;
+  int64_t step;
+};
+struct NothingAhead {};
+
 // c[Rows × Vectors] (+)= a[Rows × depth] · b[depth × Vectors]
-template <int Rows, int Vectors>
-static void tile(const float* const* row, const int32_t* offset, int64_t depth, const float* b, float* c, int64_t ldc, bool add) {
+template <int Rows, int Vectors, class Fetch>
+static void tile(const float* const* row, const int32_t* offset, int64_t depth, const float* b, float* c, int64_t ldc, bool add,
+                 Fetch ahead) {
   Vec sum[Rows][Vectors];
   const float* a[Rows];
 #pragma GCC unroll 16
@@ -58,6 +68,10 @@ static void tile(const float* const* row, const int32_t* offset, int64_t depth, 
   }
   for (const int32_t* end = offset + depth; offset != end; ++offset, b += Vectors * kLanes) {
     const int64_t k = *offset;
+    if constexpr (std::is_same_v<Fetch, Ahead>) {
+      __builtin_prefetch(ahead.from);
+      ahead.from += ahead.step;
+    }
     Vec bv[Vectors];
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) bv[v] = load(b + v * kLanes);
@@ -77,25 +91,28 @@ static void tile(const float* const* row, const int32_t* offset, int64_t depth, 
     }
 }
 
-using TileFn = void (*)(const float* const*, const int32_t*, int64_t, const float*, float*, int64_t, bool);
+template <class Fetch>
+using TileFn = void (*)(const float* const*, const int32_t*, int64_t, const float*, float*, int64_t, bool, Fetch);
 
-template <int Vectors>
-static inline TileFn tileOfRows(int64_t rows) {
+template <int Vectors, class Fetch>
+static inline TileFn<Fetch> tileOfRows(int64_t rows) {
 #if defined(__AVX512F__)
-  static constexpr TileFn kTiles[kTileRows] = {&tile<1, Vectors>, &tile<2, Vectors>, &tile<3, Vectors>,
-                                               &tile<4, Vectors>, &tile<5, Vectors>, &tile<6, Vectors>,
-                                               &tile<7, Vectors>, &tile<8, Vectors>, &tile<9, Vectors>};
+  static constexpr TileFn<Fetch> kTiles[kTileRows] = {&tile<1, Vectors, Fetch>, &tile<2, Vectors, Fetch>, &tile<3, Vectors, Fetch>,
+                                                      &tile<4, Vectors, Fetch>, &tile<5, Vectors, Fetch>, &tile<6, Vectors, Fetch>,
+                                                      &tile<7, Vectors, Fetch>, &tile<8, Vectors, Fetch>, &tile<9, Vectors, Fetch>};
 #elif defined(__AVX2__)
-  static constexpr TileFn kTiles[kTileRows] = {&tile<1, Vectors>, &tile<2, Vectors>, &tile<3, Vectors>,
-                                               &tile<4, Vectors>, &tile<5, Vectors>, &tile<6, Vectors>};
+  static constexpr TileFn<Fetch> kTiles[kTileRows] = {&tile<1, Vectors, Fetch>, &tile<2, Vectors, Fetch>, &tile<3, Vectors, Fetch>,
+                                                      &tile<4, Vectors, Fetch>, &tile<5, Vectors, Fetch>, &tile<6, Vectors, Fetch>};
 #else
-  static constexpr TileFn kTiles[kTileRows] = {&tile<1, Vectors>, &tile<2, Vectors>, &tile<3, Vectors>, &tile<4, Vectors>};
+  static constexpr TileFn<Fetch> kTiles[kTileRows] = {&tile<1, Vectors, Fetch>, &tile<2, Vectors, Fetch>, &tile<3, Vectors, Fetch>,
+                                                      &tile<4, Vectors, Fetch>};
 #endif
   return kTiles[rows - 1];
 }
 
-static inline TileFn tileOf(int64_t rows, int64_t vectors) {
-  return vectors == 1 ? tileOfRows<1>(rows) : vectors == 2 ? tileOfRows<2>(rows) : tileOfRows<kTileVectors>(rows);
+template <class Fetch>
+static inline TileFn<Fetch> tileOf(int64_t rows, int64_t vectors) {
+  return vectors == 1 ? tileOfRows<1, Fetch>(rows) : vectors == 2 ? tileOfRows<2, Fetch>(rows) : tileOfRows<kTileVectors, Fetch>(rows);
 }
 
 // A packed piece of B: panels of at most kTileVectors vectors, as even as can be, each stored row behind row.
@@ -106,6 +123,12 @@ struct PackedB {
   int64_t panels() const { return ceilDiv(vectors, kTileVectors); }
   int64_t panelBegin(int64_t panel) const { return partBegin(vectors, panels(), panel); }
   float* panel(int64_t panel) const { return data + panelBegin(panel) * kLanes * depth; }
+  // The panel that a vector belongs to.
+  int64_t panelOf(int64_t vector) const {
+    int64_t panel = vector / kTileVectors;
+    while (panelBegin(panel + 1) <= vector) ++panel;
+    return panel;
+  }
 };
 
 // Calls body(first vector, vectors, where they are, distance of rows) for panels `from` up to `to`.
@@ -244,7 +267,8 @@ static void gemm(Context& context, const GemmSizes& sizes, int workers, int64_t 
             const int64_t i = partBegin(rows, tiles, t), height = partBegin(rows, tiles, t + 1) - i;
             forPanels(b, partBegin(panels, groups, group), partBegin(panels, groups, group + 1),
                       [&](int64_t v, int64_t vectors, const float* panel, int64_t) {
-                        tileOf(height, vectors)(pointers + i, offsets, b.depth, panel, c + (row + i) * ldc + v * kLanes, ldc, step > first);
+                        tileOf<NothingAhead>(height, vectors)(pointers + i, offsets, b.depth, panel, c + (row + i) * ldc + v * kLanes, ldc,
+                                                              step > first, {});
                       });
           }
       }

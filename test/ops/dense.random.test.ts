@@ -1,8 +1,9 @@
 // conv2d, linear and matmul, forward and gradients, against float64 references: the sizes at which the kernels' blocking turns, and
 // random ones. Kernels step along k by 384 to 768, take tiles of up to 9×48 and 240 rows at a time, keep 4 panels of 48 columns in
 // cache, pack the columns once for all where there are several blocks of rows, and cut the sum of a weight gradient into parts from
-// 3072 pixels on.
-import { numThreads, ops, scope, tape, tensor } from '../../lib';
+// 3072 pixels on. Convolutions with stride 1, kernels of 3×3 or 5×5 and at least 16 channels and maps a group go by tiles of 2×2 outputs
+// (native/cpu/winograd.h).
+import { numThreads, ones, ops, scope, tape, tensor, zeros } from '../../lib';
 import { hostRandom } from '../../lib/autograd/gradcheck';
 import type { ConvSizes } from '../../lib/native/kernels';
 import { expectClose } from '../support/close';
@@ -46,7 +47,18 @@ function randomSizes(random: () => number): ConvSizes {
 }
 
 const random = hostRandom(20);
+// By tiles of 2×2 outputs, forward and back: enough channels, maps and pixels that it pays.
+const tiled: [string, ConvSizes][] = [
+  ['13×13 maps: tiles that reach over the edge', sizes([2, 64, 13, 13], [96, 3, 3], { padding: [1, 1] })],
+  ['400 channels: two steps', sizes([2, 400, 8, 8], [40, 3, 3], { padding: [1, 1] })],
+  ['5×5: a kernel of 3 beside one of 2', sizes([2, 96, 8, 12], [96, 5, 5], { padding: [2, 2] })],
+  ['groups', sizes([2, 128, 8, 10], [140, 3, 3], { padding: [1, 1], groups: 2 })],
+  ['numbers of channels and maps that fill no vector', sizes([3, 61, 8, 8], [67, 3, 3], { padding: [1, 1] })],
+  ['padding wider than the kernel', sizes([2, 64, 12, 12], [70, 3, 3], { padding: [4, 3] })],
+  ['no padding', sizes([2, 64, 10, 12], [70, 3, 3])],
+];
 const convolutions: [string, ConvSizes][] = [
+  ...tiled,
   ['k of 385 and 400 filters: one step and one more, three groups of panels', sizes([1, 385, 2, 3], [400, 1, 1])],
   ['k of 769', sizes([2, 769, 1, 2], [5, 1, 1])],
   ['channels cut in the middle by a step', sizes([2, 45, 6, 7], [11, 3, 3], { padding: [1, 1] })],
@@ -133,6 +145,61 @@ for (const device of kinds)
         [gr.bias, ga.bias],
       ] as const)
         expect(Buffer.compare(Buffer.from(a.dataSync().buffer), Buffer.from(b.dataSync().buffer))).toBe(0);
+      void memory;
+    });
+
+    // The way can be seen from outside: by tiles, an infinity is subtracted from itself.
+    if (device.kind === 'cpu')
+      test.each(tiled)('conv2d %s goes by tiles', async (_, s) => {
+        using memory = scope();
+        const padding = [s.paddingHeight, s.paddingWidth] as const;
+        const x = zeros([s.batch, s.channels, s.height, s.width]) as any;
+        const weight = ones([s.filters, s.channels / s.groups, s.kernelHeight, s.kernelWidth]) as any;
+        using t = tape();
+        const y = ops.conv2d(x, weight, null, { padding, groups: s.groups });
+        const single = async (like: any, n: number) => {
+          const data = new Float32Array(like.size);
+          data[n] = Number.POSITIVE_INFINITY;
+          return tensor(data, { shape: like.shape }) as any;
+        };
+        // in the middle of the first plane
+        const middle = (v: any) => v.shape[3] * (v.shape[2] >> 1) + (v.shape[3] >> 1);
+        const y2 = ops.conv2d(await single(x, middle(x)), weight, null, { padding, groups: s.groups });
+        expect((await y2.data()).some(Number.isNaN)).toBe(true);
+        const g = t.gradients(y, { x, weight }, { seed: await single(y, middle(y)) });
+        expect((await g.x.data()).some(Number.isNaN)).toBe(true);
+        void memory;
+      });
+
+    // Too many tiles for one block of transformed inputs: 2 million numbers.
+    test('a batch of convolutions by tiles is that of its images', async () => {
+      using memory = scope();
+      const [batch, channels, filters] = [12, 256, 96];
+      const of = (...shape: number[]) =>
+        tensor(
+          draw(
+            random,
+            shape.reduce((a, b) => a * b),
+          ),
+          { shape, device },
+        ) as any;
+      const x = of(batch, channels, 13, 13);
+      const weight = of(filters, channels, 3, 3);
+      const dy = of(batch, filters, 13, 13);
+      const step = (x: any, dy: any) => {
+        using t = tape();
+        const y = ops.conv2d(x, weight, null, { padding: 1 });
+        return { y, ...t.gradients(y, { x, weight }, { seed: dy }) };
+      };
+      const whole = step(x, dy);
+      const image = (v: any, n: number) => ops.slice(v, [n, 0, 0, 0], [n + 1, ...v.shape.slice(1)]) as any;
+      const each = Array.from({ length: batch }, (_, n) => step(image(x, n), image(dy, n)));
+      for (const key of ['y', 'x'] as const) {
+        const joined = await ops.concat(each.map((g) => g[key]) as any, 0).data();
+        expect(Buffer.compare(Buffer.from(joined.buffer), Buffer.from((await whole[key].data()).buffer))).toBe(0);
+      }
+      const sum = each.map((g) => g.weight).reduce((a: any, b: any) => ops.add(a, b));
+      expectClose(await whole.weight.data(), await sum.data(), tolerance, 'dweight');
       void memory;
     });
 

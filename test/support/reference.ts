@@ -18,8 +18,9 @@ export function convReference(
   bias: ArrayLike<number>,
   dyOf: (i: number) => number,
 ): ConvReference {
-  const outHeight = Math.floor((s.height + 2 * s.paddingHeight - s.kernelHeight) / s.strideHeight) + 1;
-  const outWidth = Math.floor((s.width + 2 * s.paddingWidth - s.kernelWidth) / s.strideWidth) + 1;
+  const { height, width, kernelHeight, kernelWidth, strideHeight, strideWidth, paddingHeight, paddingWidth } = s;
+  const outHeight = Math.floor((height + 2 * paddingHeight - kernelHeight) / strideHeight) + 1;
+  const outWidth = Math.floor((width + 2 * paddingWidth - kernelWidth) / strideWidth) + 1;
   const channels = s.channels / s.groups;
   const filters = s.filters / s.groups;
   const y = new Float64Array(s.batch * s.filters * outHeight * outWidth);
@@ -28,29 +29,30 @@ export function convReference(
   const dbias = new Float64Array(s.filters);
   let at = 0;
   for (let n = 0; n < s.batch; n++)
-    for (let k = 0; k < s.filters; k++)
+    for (let k = 0; k < s.filters; k++) {
+      const first = n * s.channels + Math.floor(k / filters) * channels;
       for (let i = 0; i < outHeight; i++)
         for (let j = 0; j < outWidth; j++, at++) {
           const dy = dyOf(at);
           let sum = bias[k]!;
           dbias[k]! += dy;
           for (let c = 0; c < channels; c++)
-            for (let r = 0; r < s.kernelHeight; r++) {
-              const row = i * s.strideHeight + r - s.paddingHeight;
-              if (row < 0 || row >= s.height) continue;
-              for (let q = 0; q < s.kernelWidth; q++) {
-                const column = j * s.strideWidth + q - s.paddingWidth;
-                if (column < 0 || column >= s.width) continue;
-                const group = Math.floor(k / filters);
-                const from = ((n * s.channels + group * channels + c) * s.height + row) * s.width + column;
-                const w = ((k * channels + c) * s.kernelHeight + r) * s.kernelWidth + q;
-                sum += x[from]! * weight[w]!;
-                dx[from]! += dy * weight[w]!;
-                dweight[w]! += dy * x[from]!;
+            for (let r = 0; r < kernelHeight; r++) {
+              const row = i * strideHeight + r - paddingHeight;
+              if (row < 0 || row >= height) continue;
+              const line = ((first + c) * height + row) * width;
+              const tap = ((k * channels + c) * kernelHeight + r) * kernelWidth;
+              for (let q = 0; q < kernelWidth; q++) {
+                const column = j * strideWidth + q - paddingWidth;
+                if (column < 0 || column >= width) continue;
+                sum += x[line + column]! * weight[tap + q]!;
+                dx[line + column]! += dy * weight[tap + q]!;
+                dweight[tap + q]! += dy * x[line + column]!;
               }
             }
           y[at] = sum;
         }
+    }
   return { y, dx, dweight, dbias, outHeight, outWidth };
 }
 

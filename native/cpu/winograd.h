@@ -1,0 +1,180 @@
+// Convolution with fewer multiplications (Winograd, 1980; Lavin and Gray, arXiv:1509.09308), for stride 1 and kernels of 3×3 and 5×5.
+//
+// F(2,3) computes two outputs y of a kernel g of three taps from four inputs d with four products instead of six:
+//   m0 = (d0 − d2) g0, m1 = (d1 + d2) (g0 + g1 + g2)/2, m2 = (d2 − d1) (g0 − g1 + g2)/2, m3 = (d1 − d3) g2
+//   y0 = m0 + m1 + m2, y1 = m1 − m2 − m3
+// and F(2,2) two outputs of two taps from three: m0 = (d0 − d1) g0, m1 = d1 (g0 + g1), m2 = (d1 − d2) g1; y0 = m0 + m1, y1 = m1 − m2.
+// A kernel of five taps is one of three beside one of two: seven products instead of ten. In two dimensions each row, then each column is
+// treated so: a tile of 2×2 outputs takes 16 products a channel where there were 36, or 49 where there were 100. Sums over channels are
+// taken of the products, so that for each of the 16 (49) "points" there is one matrix product, tiles by channels times channels by maps.
+// All factors are 0, ±1 and ±1/2: rounding is that of a few additions more. (Larger tiles would save more and round by factors of 4 to 16.)
+#pragma once
+
+#include "core/ops/conv2d.h"
+#include "cpu/pack.h"
+
+namespace convtape::cpu::CONVTAPE_ISA {
+
+// Whether the scheme is the faster way, for maps of outHeight×outWidth. It saves multiplications, costs additions with every channel and
+// map of a tile, as dear as 14 multiplications by measurement, and transforms the weights, for as much as 8 tiles; and its products are
+// shorter, so that there has to be a clear gain. By sizes alone.
+static inline bool winogradPays(const ConvSizes& s, int64_t outHeight, int64_t outWidth) {
+  const int64_t taps = s.kernelHeight * s.kernelWidth, points = taps == 9 ? 16 : 49;
+  if (s.kernelHeight != s.kernelWidth || (taps != 9 && taps != 25) || s.strideHeight != 1 || s.strideWidth != 1) return false;
+  const int64_t high = ceilDiv(outHeight, 2), wide = ceilDiv(outWidth, 2);
+  // The least that is worked on at a time is one row of tiles.
+  constexpr int64_t kMostFloats = int64_t{1} << 22;
+  if (wide > kMostFloats / points / most(s.channels, s.filters)) return false;
+  const double products = static_cast<double>(s.groupChannels()) * static_cast<double>(s.groupFilters());
+  const double additions = 14.0 * static_cast<double>(s.groupChannels() + s.groupFilters());
+  const double tiles = static_cast<double>(s.batch) * static_cast<double>(high * wide);
+  const double direct = static_cast<double>(s.batch) * static_cast<double>(taps * outHeight * outWidth) * products;
+  return direct > 1.3 * static_cast<double>(points) * (tiles * (products + additions) + 8 * products);
+}
+
+// Along one dimension. The arguments lie in arrays; `V` is a vector.
+template <int kTaps>
+struct Winograd {
+  static_assert(kTaps == 3 || kTaps == 5);
+  static constexpr int kPoints = kTaps == 3 ? 4 : 7;
+  static constexpr int kInputs = kTaps + 1;  // that a tile of two outputs sees
+  static constexpr int kGradients = 4;       // different values of `outputGrad`; kGradientOf says which one a point has
+  static constexpr int kGradientOf[7] = {0, 1, 2, 3, 0, 1, 3};
+
+  static inline void input(const Vec* d, Vec* v) {
+    v[0] = d[0] - d[2];
+    v[1] = d[1] + d[2];
+    v[2] = d[2] - d[1];
+    v[3] = d[1] - d[3];
+    if constexpr (kTaps == 5) {
+      v[4] = d[3] - d[4];
+      v[5] = d[4];
+      v[6] = d[4] - d[5];
+    }
+  }
+  static inline void weight(const Vec* g, Vec* u) {
+    const Vec half = splat(0.5f), even = half * (g[0] + g[2]), odd = half * g[1];
+    u[0] = g[0];
+    u[1] = even + odd;
+    u[2] = even - odd;
+    u[3] = g[2];
+    if constexpr (kTaps == 5) {
+      u[4] = g[3];
+      u[5] = g[3] + g[4];
+      u[6] = g[4];
+    }
+  }
+  static inline void output(const Vec* m, Vec* y) {
+    y[0] = m[0] + m[1] + m[2];
+    y[1] = m[1] - m[2] - m[3];
+    if constexpr (kTaps == 5) {
+      y[0] = y[0] + m[4] + m[5];
+      y[1] = y[1] + m[5] - m[6];
+    }
+  }
+  // The transposes of `output` and `weight`: from the gradient towards y that towards the products, from that towards u the one towards g.
+  static inline void outputGrad(const Vec* y, Vec* m) {
+    m[0] = y[0];
+    m[1] = y[0] + y[1];
+    m[2] = y[0] - y[1];
+    m[3] = Vec{} - y[1];
+  }
+  static inline void weightGrad(const Vec* u, Vec* g) {
+    const Vec half = splat(0.5f), sum = half * (u[1] + u[2]);
+    g[0] = u[0] + sum;
+    g[1] = half * (u[1] - u[2]);
+    g[2] = sum + u[3];
+    if constexpr (kTaps == 5) {
+      g[3] = u[4] + u[5];
+      g[4] = u[5] + u[6];
+    }
+  }
+};
+
+// In two dimensions: to[p][q] = Σ_i Σ_j T[p][i] · from[i][j] · T[q][j], with `line` the transformation T of kFrom values to kTo.
+// read(i, j) gives from[i][j], write(p, q, v) takes to[p][q].
+template <int kFrom, int kTo, class Line, class Read, class Write>
+static inline void transformSquare(const Line& line, const Read& read, const Write& write) {
+  Vec half[kFrom][kTo];
+#pragma GCC unroll 8
+  for (int i = 0; i < kFrom; ++i) {
+    Vec row[kFrom];
+#pragma GCC unroll 8
+    for (int j = 0; j < kFrom; ++j) row[j] = read(i, j);
+    line(row, half[i]);
+  }
+#pragma GCC unroll 8
+  for (int q = 0; q < kTo; ++q) {
+    Vec column[kFrom], out[kTo];
+#pragma GCC unroll 8
+    for (int i = 0; i < kFrom; ++i) column[i] = half[i][q];
+    line(column, out);
+#pragma GCC unroll 8
+    for (int p = 0; p < kTo; ++p) write(p, q, out[p]);
+  }
+}
+
+// What is cut into tiles of 2×2: `images` images of `maps` maps of height×width, one behind the other.
+struct Tiled {
+  int64_t images, maps, height, width;
+
+  int64_t high() const { return ceilDiv(height, 2); }
+  int64_t wide() const { return ceilDiv(width, 2); }
+  int64_t rows() const { return images * high(); }  // rows of tiles, of all images
+};
+
+// Rows of tiles [begin, end) of all images, cut where an image ends: body(image, first row, rows, rows before it).
+template <class Body>
+static void forImages(const Tiled& t, int64_t begin, int64_t end, const Body& body) {
+  for (int64_t row = begin; row < end;) {
+    const int64_t i = row % t.high(), rows = least(t.high() - i, end - row);
+    body(row / t.high(), i, rows, row - begin);
+    row += rows;
+  }
+}
+
+// A window of planes at `from`, `channels` (at most kLanes) of them, `plane` floats apart, channels to lanes: rows×columns vectors, from
+// row y and column x of the planes on, zero outside of them.
+static void copyChannelsLast(float* to, const float* from, int64_t plane, int64_t channels, int64_t height, int64_t width, int64_t y,
+                             int64_t x, int64_t rows, int64_t columns) {
+  const int64_t begin = least(columns, x < 0 ? -x : 0), end = most(begin, least(columns, width - x));
+  auto zero = [](float* p, int64_t vectors) {
+    for (int64_t i = 0; i < vectors; ++i) store(p + i * kLanes, Vec{});
+  };
+  for (int64_t i = 0; i < rows; ++i, to += columns * kLanes) {
+    if (y + i < 0 || y + i >= height || channels < kLanes) zero(to, columns);
+    if (y + i < 0 || y + i >= height) continue;
+    zero(to, begin);
+    copyTransposed(to + begin * kLanes, kLanes, from + (y + i) * width + x + begin, plane, channels, end - begin);
+    zero(to + end * kLanes, columns - end);
+  }
+}
+
+// The transformed inputs of `tiles` tiles, `vectors` times kLanes channels each, for every point. Tiles are in bands of `band`, and in a
+// band the vectors lie one behind the other, each with one for every tile of the band: as the matrix product goes through them.
+struct PointsOfTiles {
+  float* data;
+  int64_t tiles, vectors, band;
+
+  // From one point to the next: an odd number of cache lines, so that what is written together is not on the same places of a cache.
+  int64_t point() const { return (ceilDiv(ceilDiv(tiles, band) * band * vectors * kLanes, 16) | 1) * 16; }
+  // Of point 0.
+  float* at(int64_t tile, int64_t vector) const { return data + ((tile / band * vectors + vector) * band + tile % band) * kLanes; }
+};
+
+// The inputs of `rows` rows of `wide` tiles, kLanes channels of them as copyChannelsLast gives them, to tiles `tile` and on of `to`.
+template <int kTaps>
+static void transformTiles(const float* from, int64_t rows, int64_t wide, const PointsOfTiles& to, int64_t tile, int64_t vector) {
+  using W = Winograd<kTaps>;
+  const int64_t columns = 2 * wide + W::kInputs - 2, point = to.point();
+  for (int64_t i = 0; i < rows; ++i, from += 2 * columns * kLanes)
+    for (int64_t j = 0; j < wide; ++j, ++tile) {
+      float* target = to.at(tile, vector);
+      const float* window = from + 2 * j * kLanes;
+      transformSquare<W::kInputs, W::kPoints>([](const Vec* d, Vec* v) { W::input(d, v); },
+                                              [&](int r, int s) { return load(window + (r * columns + s) * kLanes); },
+                                              [&](int p, int q, Vec v) { store(target + (p * W::kPoints + q) * point, v); });
+    }
+}
+
+}  // namespace convtape::cpu::CONVTAPE_ISA

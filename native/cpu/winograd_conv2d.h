@@ -1,0 +1,243 @@
+// Convolution, and its gradient towards the input, by the scheme in winograd.h.
+#pragma once
+
+#include "cpu/winograd.h"
+
+namespace convtape::cpu::CONVTAPE_ISA {
+
+// y[n, map] = Σ_channel x[n, channel] ∗ weight, in groups, with stride 1 and a square kernel.
+struct WinogradConv {
+  int64_t groups, batch, channels, maps;  // channels and maps of one group
+  int64_t kernel;
+  int64_t height, width, outHeight, outWidth, paddingHeight, paddingWidth;
+  const float* x;
+  const float* weight;  // tap (r,s) of (group, map, channel) at group·groupStride + map·mapStride + channel·channelStride
+  int64_t groupStride, mapStride, channelStride;
+  bool flipped;  // the taps, for the gradient
+  const float* bias;
+  bool relu;
+  float* y;
+
+  Tiled tiled() const { return {batch, groups * maps, outHeight, outWidth}; }
+  int64_t channelVectors() const { return ceilDiv(channels, kLanes); }
+};
+
+// How it is cut: by sizes alone.
+struct WinogradPlan {
+  static constexpr int64_t kTransformed = 1 << 21;  // floats of transformed inputs at a time
+  static constexpr int64_t kProducts = 80 << 10;    // of one task's products of a row of points, and of its outputs
+  static constexpr int64_t kDepth = 384;            // channels at a time: a panel of weights and a tile's inputs stay in L1
+
+  int64_t vectors, panels, blockPanels;  // of maps; panels of one task
+  int64_t blockRows, taskRows;           // rows of tiles in a block, and in one task
+  int64_t blocks;
+
+  WinogradPlan(const WinogradConv& c, int64_t points) : vectors(ceilDiv(c.maps, kLanes)), panels(ceilDiv(vectors, kTileVectors)) {
+    const Tiled t = c.tiled();
+    blockPanels = least(panels, 4);
+    // As many rows as there is room for, where they fill tiles of the product best.
+    const int64_t mostTiles = kProducts / (((points == 16 ? 4 : 7) + 4) * blockPanels * kTileVectors * kLanes);
+    taskRows = 1;
+    for (int64_t n = 1; n <= least(t.rows(), mostTiles / t.wide()); ++n)
+      if (waste(n * t.wide()) <= waste(taskRows * t.wide())) taskRows = n;
+    const int64_t mostRows = most(1, kTransformed / (points * c.groups * c.channelVectors() * kLanes * t.wide()));
+    blockRows = least(t.rows(), mostRows > taskRows ? mostRows / taskRows * taskRows : mostRows);
+    taskRows = least(taskRows, blockRows);
+    blocks = ceilDiv(t.rows(), blockRows);
+    while (blockPanels > 1 && c.groups * ceilDiv(blockRows, taskRows) * ceilDiv(panels, blockPanels) < kTasks) --blockPanels;
+  }
+  // Of 1000, rows of tiles of the product that hold nothing.
+  static int64_t waste(int64_t tiles) {
+    const int64_t rows = ceilDiv(tiles, kTileRows) * kTileRows;
+    return 1000 * (rows - tiles) / rows;
+  }
+};
+
+template <int kTaps>
+class WinogradConvolver {
+  using W = Winograd<kTaps>;
+  static constexpr int kPoints = W::kPoints * W::kPoints;
+
+ public:
+  explicit WinogradConvolver(const WinogradConv& conv) : c_(conv), t_(conv.tiled()), plan_(conv, kPoints) {
+    tiles_ = {nullptr, plan_.blockRows * t_.wide(), c_.groups * c_.channelVectors(), kTileRows};
+    taskTiles_ = plan_.taskRows * t_.wide();
+    ldm_ = plan_.blockPanels * kTileVectors * kLanes;
+    point_ = taskTiles_ * ldm_ + 16;
+  }
+
+  void run(Context& context) {
+    const int workers = Pool::instance().workers();
+    const int64_t weights = aligned(c_.groups * kPoints * c_.channels * plan_.vectors * kLanes);
+    const int64_t inputs = aligned(kPoints * tiles_.point());
+    const int64_t own = aligned(most(W::kPoints * point_ + 4 * taskTiles_ * ldm_ + 2 * taskTiles_, inputFloats()));
+    const int64_t offsets = aligned(c_.channels);
+    float* memory = static_cast<float*>(context.scratch(static_cast<size_t>(weights + inputs + offsets + workers * own) * sizeof(float)));
+    weights_ = memory;
+    tiles_.data = memory + weights;
+    offsets_ = reinterpret_cast<int32_t*>(memory + weights + inputs);
+    float* slices = memory + weights + inputs + offsets;
+    for (int64_t k = 0; k < c_.channels; ++k) offsets_[k] = static_cast<int32_t>(k / kLanes * kTileRows * kLanes + k % kLanes);
+
+    constexpr int64_t kChannels = 32;  // whose weights one task transforms
+    const int64_t pieces = ceilDiv(c_.channels, kChannels);
+    auto weigh = [&](int64_t index, int) {
+      const int64_t k = index % pieces * kChannels, v = index / pieces % plan_.vectors, group = index / pieces / plan_.vectors;
+      transformWeights(group, v, k, least(kChannels, c_.channels - k));
+    };
+    parallelForWorkers(c_.groups * plan_.vectors * pieces, workers, weigh);
+    for (int64_t block = 0; block < plan_.blocks; ++block) {
+      const int64_t begin = block * plan_.blockRows, end = least(t_.rows(), begin + plan_.blockRows);
+      const int64_t first = begin / t_.high(), images = ceilDiv(end, t_.high()) - first, vectors = tiles_.vectors;
+      auto spread = [&](int64_t index, int worker) {
+        const int64_t image = first + index / vectors;
+        transformInputs(image, most(begin, image * t_.high()), least(end, (image + 1) * t_.high()), begin, index % vectors,
+                        slices + worker * own);
+      };
+      parallelForWorkers(images * vectors, workers, spread);
+      const int64_t rowBlocks = ceilDiv(end - begin, plan_.taskRows), columnBlocks = ceilDiv(plan_.panels, plan_.blockPanels);
+      auto multiply = [&](int64_t index, int worker) {
+        const int64_t row = index / columnBlocks % rowBlocks * plan_.taskRows;
+        product(index / columnBlocks / rowBlocks, begin, row, least(plan_.taskRows, end - begin - row), index % columnBlocks,
+                slices + worker * own);
+      };
+      parallelForWorkers(c_.groups * rowBlocks * columnBlocks, workers, multiply);
+    }
+  }
+
+ private:
+  static int64_t aligned(int64_t floats) { return ceilDiv(floats, 64) * 64; }
+  int64_t inputColumns() const { return 2 * t_.wide() + W::kInputs - 2; }
+  int64_t inputFloats() const { return (2 * least(plan_.blockRows, t_.high()) + W::kInputs - 2) * inputColumns() * kLanes; }
+  PackedB weightsOf(int64_t group, int64_t point) const {
+    return {weights_ + (group * kPoints + point) * c_.channels * plan_.vectors * kLanes, c_.channels, plan_.vectors};
+  }
+
+  // Of one vector of maps and some channels, into the panels of every point.
+  void transformWeights(int64_t group, int64_t v, int64_t channel, int64_t channels) const {
+    constexpr int kTaps2 = kTaps * kTaps;
+    const int64_t maps = least(kLanes, c_.maps - v * kLanes);
+    const PackedB b = weightsOf(group, 0);
+    const int64_t panel = b.panelOf(v), first = b.panelBegin(panel), row = (b.panelBegin(panel + 1) - first) * kLanes;
+    float* to = b.panel(panel) + (v - first) * kLanes;
+    const int64_t point = weightsOf(group, 1).data - b.data;
+    const float* from = c_.weight + group * c_.groupStride + v * kLanes * c_.mapStride;
+    for (int64_t k = channel; k < channel + channels; ++k) {
+      alignas(64) float taps[kTaps2 * kLanes] = {};
+      copyTransposed(taps, kLanes, from + k * c_.channelStride, c_.mapStride, maps, kTaps2);
+      transformSquare<kTaps, W::kPoints>([](const Vec* g, Vec* u) { W::weight(g, u); },
+                                         [&](int r, int s) {
+                                           const int tap = r * kTaps + s;
+                                           return load(taps + (c_.flipped ? kTaps2 - 1 - tap : tap) * kLanes);
+                                         },
+                                         [&](int p, int q, Vec u) { store(to + k * row + (p * W::kPoints + q) * point, u); });
+    }
+  }
+
+  // Of one image and one vector of channels: rows of tiles [begin, end) of all images, in the block that starts with row `origin`.
+  void transformInputs(int64_t image, int64_t begin, int64_t end, int64_t origin, int64_t vector, float* own) const {
+    const int64_t perGroup = c_.channelVectors(), group = vector / perGroup, channel = vector % perGroup * kLanes;
+    const int64_t plane = c_.height * c_.width, i = begin - image * t_.high(), columns = inputColumns();
+    const float* x = c_.x + ((image * c_.groups + group) * c_.channels + channel) * plane;
+    copyChannelsLast(own, x, plane, least(kLanes, c_.channels - channel), c_.height, c_.width, 2 * i - c_.paddingHeight, -c_.paddingWidth,
+                     2 * (end - begin) + W::kInputs - 2, columns);
+    transformTiles<kTaps>(own, end - begin, t_.wide(), tiles_, (begin - origin) * t_.wide(), vector);
+  }
+
+  // Of some rows of tiles from `row` of the block on and some panels of maps: for one row of points after the other, their products, and
+  // what these add to the outputs.
+  void product(int64_t group, int64_t origin, int64_t row, int64_t rows, int64_t columnBlock, float* own) const {
+    const int64_t first = row * t_.wide(), tiles = rows * t_.wide();
+    const int64_t from = columnBlock * plan_.blockPanels, to = least(plan_.panels, from + plan_.blockPanels);
+    const PackedB b = weightsOf(group, 0);
+    const int64_t firstVector = b.panelBegin(from), vectors = b.panelBegin(to) - firstVector;
+    float* outputs = own + W::kPoints * point_;  // maps to lanes; the upper row of all tiles, then the lower
+    const int64_t line = 2 * taskTiles_ * ldm_;
+    int64_t* place = reinterpret_cast<int64_t*>(outputs + 2 * line);
+    for (int64_t i = 0; i < tiles; ++i) place[i] = tiles_.at(first + i, group * c_.channelVectors()) - tiles_.data;
+    for (int p = 0; p < W::kPoints; ++p) {
+      for (int q = 0; q < W::kPoints; ++q)
+        multiply(weightsOf(group, p * W::kPoints + q), tiles_.data + (p * W::kPoints + q) * tiles_.point(), place, tiles, from, to,
+                 own + q * point_);
+      addOutputs(p, tiles, vectors, own, outputs, line);
+    }
+    const int64_t map = group * c_.maps + firstVector * kLanes, maps = least(vectors * kLanes, c_.maps - firstVector * kLanes);
+    const int64_t plane = c_.outHeight * c_.outWidth;
+    forImages(t_, origin + row, origin + row + rows, [&](int64_t image, int64_t top, int64_t count, int64_t before) {
+      float* y = c_.y + (image * c_.groups * c_.maps + map) * plane;
+      for (int64_t i = 0; i < 2 * count && 2 * top + i < c_.outHeight; ++i)
+        storeRow(y + (2 * top + i) * c_.outWidth, plane, outputs + i % 2 * line + (before + i / 2) * t_.wide() * 2 * ldm_, map, maps);
+    });
+  }
+
+  // The products of one point: some tiles by the maps of panels [from, to).
+  void multiply(const PackedB& b, const float* inputs, const int64_t* place, int64_t tiles, int64_t from, int64_t to,
+                float* products) const {
+    const int64_t firstVector = b.panelBegin(from), pieces = ceilDiv(c_.channels, plan_.kDepth);
+    forPanels(b, from, to, [&](int64_t v, int64_t vectors, const float* panel, int64_t width) {
+      const char* next = reinterpret_cast<const char*>(panel + width * c_.channels);  // the panel after this one
+      for (int64_t i = 0; i < tiles; i += kTileRows) {
+        const int64_t height = least(kTileRows, tiles - i);
+        const float* pointers[kTileRows];
+        for (int64_t j = 0; j < height; ++j) pointers[j] = inputs + place[i + j];
+        for (int64_t piece = 0; piece < pieces; ++piece) {
+          const int64_t k = partBegin(c_.channels, pieces, piece), depth = partBegin(c_.channels, pieces, piece + 1) - k;
+          // The first panel brings the inputs near, each of the others the panel after it.
+          Ahead ahead = {next, 8};
+          if (v == firstVector)
+            ahead = {reinterpret_cast<const char*>(inputs + place[least(i + kTileRows, tiles - 1)] + k * kTileRows), kTileRows * 4};
+          else
+            next += depth * 8;
+          tileOf<Ahead>(height, vectors)(pointers, offsets_ + k, depth, panel + k * width, products + i * ldm_ + (v - firstVector) * kLanes,
+                                         ldm_, piece > 0, ahead);
+        }
+      }
+    });
+  }
+
+  // Adds to the outputs what the products of row p of the points come to.
+  void addOutputs(int p, int64_t tiles, int64_t vectors, const float* products, float* outputs, int64_t line) const {
+    Vec unit[W::kPoints] = {}, weight[2];
+    unit[p] = splat(1);
+    W::output(unit, weight);
+    for (int r = 0; r < 2; ++r) {
+      if (weight[r][0] == 0) continue;
+      const bool first = p == r;
+      for (int64_t t = 0; t < tiles; ++t)
+        for (int64_t v = 0; v < vectors; ++v) {
+          Vec m[W::kPoints], y[2];
+#pragma GCC unroll 8
+          for (int q = 0; q < W::kPoints; ++q) m[q] = load(products + q * point_ + t * ldm_ + v * kLanes);
+          W::output(m, y);
+          float* to = outputs + r * line + 2 * t * ldm_ + v * kLanes;
+          for (int s = 0; s < 2; ++s) store(to + s * ldm_, first ? y[s] : fma(weight[r], y[s], load(to + s * ldm_)));
+        }
+    }
+  }
+
+  // One row of outputs, to as many maps.
+  void storeRow(float* y, int64_t plane, const float* from, int64_t map, int64_t maps) const {
+    const Vec zero{};
+    copyTransposed(y, plane, from, ldm_, c_.outWidth, maps, [&](Vec out, int64_t k) {
+      if (c_.bias) out = out + splat(c_.bias[map + k]);
+      return c_.relu ? (out < zero ? zero : out) : out;
+    });
+  }
+
+  WinogradConv c_;
+  Tiled t_;
+  WinogradPlan plan_;
+  float* weights_ = nullptr;
+  PointsOfTiles tiles_{};
+  int32_t* offsets_ = nullptr;
+  int64_t taskTiles_, ldm_, point_;
+};
+
+static inline void winogradConvolve(Context& context, const WinogradConv& c) {
+  if (c.kernel == 3)
+    WinogradConvolver<3>(c).run(context);
+  else
+    WinogradConvolver<5>(c).run(context);
+}
+
+}  // namespace convtape::cpu::CONVTAPE_ISA
