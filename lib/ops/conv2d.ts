@@ -46,7 +46,7 @@ export const conv2dRule = rule<Attributes>(
 /**
  * Convolution (cross-correlation) with zero padding:
  * `y[n,k,i,j] = bias[k] + Σ_{c,r,s} x[n, c, i·stride + r − padding, j·stride + s − padding] · weight[k,c,r,s]`,
- * c running over the channels of k's group.
+ * c running over the channels of k's group. On a CPU, an infinite product may make NaN of the outputs beside it (docs/architecture.md).
  *
  * @param x N×C×H×W
  * @param weight K×(C/groups)×R×S
