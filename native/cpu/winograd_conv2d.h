@@ -24,7 +24,7 @@ struct WinogradConv {
 
 // How it is cut: by sizes alone.
 struct WinogradPlan {
-  static constexpr int64_t kTransformed = 1 << 21;  // floats of transformed inputs at a time
+  static constexpr int64_t kTransformed = 1 << 20;  // floats of transformed inputs at a time
   static constexpr int64_t kProducts = 80 << 10;    // of one task's products of a row of points, and of its outputs
   static constexpr int64_t kDepth = 384;            // channels at a time: a panel of weights and a tile's inputs stay in L1
 
