@@ -12,17 +12,16 @@ const BASE = {
   config: { font: 'sans-serif', axis: { labelFontSize: 11, titleFontSize: 12 } },
 };
 
-/** Percent of the FMA peak measured beside, by layer and pass; null where no layers were measured. */
+/** Percent of the run's best FMA peak, by layer and pass; null where no layers were measured. */
 export function layersChart(result: BenchResult): object | null {
   const values = result.rows.flatMap((row) => {
     const [suite, , layer, pass] = row.id.split('/');
-    const share = row.ofPeakBeside ?? row.ofPeak;
-    return suite === 'layers' && share ? [{ layer, pass, percent: 100 * share }] : [];
+    return suite === 'layers' && row.ofPeak ? [{ layer, pass, percent: 100 * row.ofPeak }] : [];
   });
   if (values.length === 0) return null;
   return {
     ...BASE,
-    title: 'Share of the FMA peak measured beside it, by layer',
+    title: 'Share of the FMA peak by the direct count, by layer',
     width: 620,
     height: 260,
     data: { values },

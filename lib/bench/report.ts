@@ -41,6 +41,9 @@ function page(result: BenchResult, charts: readonly { file: string; alt: string 
     '# Performance\n',
     `Measured by \`${result.command.replace('convtape bench', 'npm run bench --')}\` on ${result.date.slice(0, 10)}, convtape ${machine.convtape}, Node ${machine.node}. How to read and repeat it: [benchmarks.md](benchmarks.md).\n`,
     `${machineLine(machine)}.\n`,
+    ...(rows.some((row) => row.ofPeak)
+      ? ['FLOPs are counted directly: a convolution that takes fewer multiplications may go beyond 100% of the peak.\n']
+      : []),
     ...(result.quick ? ['Small sizes and few samples (`--quick`): a look, not figures to quote.\n'] : []),
     ...(machine.load > 1
       ? [`The machine was busy when this began (load ${machine.load.toFixed(1)}): its figures are lower bounds.\n`]
