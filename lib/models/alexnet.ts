@@ -17,11 +17,13 @@ export interface AlexNetOptions<K extends number = number> {
   norm?: boolean;
   /** `overlapping` (default): 3×3 windows at stride 2; `plain`: 2×2 at stride 2. */
   pooling?: 'overlapping' | 'plain';
+  /** Share of fc6's and fc7's outputs that a training pass drops, 0 ≤ p < 1. Default 0.5, as in the text. */
+  dropout?: number;
   /** Decides the initial weights. Drawn from the global generator where it is not given. */
   seed?: number;
 }
 
-const KNOWN = ['devices', 'classes', 'preset', 'conv6', 'norm', 'pooling', 'seed'] as const;
+const KNOWN = ['devices', 'classes', 'preset', 'conv6', 'norm', 'pooling', 'dropout', 'seed'] as const;
 
 function resolve(name: string, options: AlexNetOptions) {
   const {
@@ -30,6 +32,7 @@ function resolve(name: string, options: AlexNetOptions) {
     conv6 = false,
     norm = true,
     pooling = 'overlapping',
+    dropout = 0.5,
     seed = nextSeed(),
   } = options;
   const { devices = [defaultDevice] } = options;
@@ -43,10 +46,12 @@ function resolve(name: string, options: AlexNetOptions) {
     throw new RangeError(`${name}: preset must be 'paper' or 'layers-145', got ${show(preset)}`);
   if (pooling !== 'overlapping' && pooling !== 'plain')
     throw new RangeError(`${name}: pooling must be 'overlapping' or 'plain', got ${show(pooling)}`);
+  if (typeof dropout !== 'number' || !(dropout >= 0 && dropout < 1))
+    throw new RangeError(`${name}: dropout must be at least 0 and less than 1, got ${show(dropout)}`);
   if (typeof conv6 !== 'boolean' || typeof norm !== 'boolean')
     throw new TypeError(`${name}: conv6 and norm must be booleans`);
   checkSeed(name, seed);
-  return { spec: { classes, preset, conv6, norm, pooling }, devices: devices.map((d) => deviceOf(d)), seed };
+  return { spec: { classes, preset, conv6, norm, pooling, dropout }, devices: devices.map((d) => deviceOf(d)), seed };
 }
 
 /**

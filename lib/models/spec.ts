@@ -55,6 +55,8 @@ export interface AlexNetSpecOptions {
   readonly conv6: boolean;
   readonly norm: boolean;
   readonly pooling: 'overlapping' | 'plain';
+  /** Default 0.5. */
+  readonly dropout?: number;
 }
 
 const CONV6 = { name: 'conv6', kernel: 3, stride: 1, padding: 1, reads: 'both', after: ['relu'], bias: 1 } as const;
@@ -84,7 +86,7 @@ function variant(spec: NetSpec, { norm, pooling }: Pick<AlexNetSpecOptions, 'nor
 }
 
 /** The network of the text, for 3×227×227 images (the text's 224 is a slip; the 2012 code takes 224 too, by its way of rounding). */
-export function alexnetSpec({ classes, preset, conv6, norm, pooling }: AlexNetSpecOptions): NetSpec {
+export function alexnetSpec({ classes, preset, conv6, norm, pooling, dropout = 0.5 }: AlexNetSpecOptions): NetSpec {
   const original = preset === 'layers-145';
   const after = AFTER[preset];
   // The 2012 configuration starts conv3, conv4 and conv5 from three times wider weights.
@@ -161,7 +163,7 @@ export function alexnetSpec({ classes, preset, conv6, norm, pooling }: AlexNetSp
     spatialNorm: { size: 5, alpha: 0.001 / 25, beta: 0.75, k: 1 },
     pool: { kernel: 3, stride: 2 },
     roundUp: original,
-    dropout: 0.5,
+    dropout,
   };
   return variant(spec, { norm, pooling });
 }
@@ -176,8 +178,9 @@ export interface SmallSpecOptions extends AlexNetSpecOptions {
  * response normalisation, overlapping pooling, dropout), with a first layer of 5×5 at stride 1 and a tenth of the width. Weights start
  * with a standard deviation of √(2 / inputs of a unit): with so few inputs, the text's 0.01 would let the signal die out.
  */
-export function alexnetSmallSpec({ classes, preset, conv6, norm, pooling, channels, size }: SmallSpecOptions): NetSpec {
-  const full = alexnetSpec({ classes, preset, conv6: false, norm: true, pooling: 'overlapping' });
+export function alexnetSmallSpec({ channels, size, ...options }: SmallSpecOptions): NetSpec {
+  const { classes, conv6, norm, pooling } = options;
+  const full = alexnetSpec({ ...options, conv6: false, norm: true, pooling: 'overlapping' });
   const shrink = [
     { filters: 32, kernel: 5, stride: 1, padding: 2, inputs: channels },
     { filters: 64, kernel: 5, stride: 1, padding: 2, inputs: 16 },

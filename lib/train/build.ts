@@ -40,7 +40,7 @@ export function buildModel(recipe: Recipe, facts: InputFacts): models.ColumnNet 
   const classes = recipe.classes ?? facts.classes.length;
   if (classes < facts.classes.length)
     throw new RangeError(`recipe: classes is ${classes}, and the data set has ${facts.classes.length}`);
-  const { preset, conv6, norm, pooling } = recipe;
+  const { preset, conv6, norm, pooling, dropout } = recipe;
   const options = {
     devices: recipe.devices.map((name) => device(name)),
     classes,
@@ -48,6 +48,7 @@ export function buildModel(recipe: Recipe, facts: InputFacts): models.ColumnNet 
     conv6,
     norm,
     pooling,
+    dropout,
     seed: seedOf(recipe, 'weights'),
   };
   const model =

@@ -9,6 +9,7 @@ export const alexnet: Omit<Recipe, 'data' | 'devices'> = {
   conv6: false,
   norm: true,
   pooling: 'overlapping',
+  dropout: 0.5,
   batch: 128,
   epochs: 90,
   lr: 0.01,

@@ -17,6 +17,10 @@ const realOrNull = (low: number) => real(low, undefined, ', or null').nullable()
 const fraction = z.number({ error: 'a number between 0 and 1' }).gt(0, { error: 'a number between 0 and 1' }).lt(1, {
   error: 'a number between 0 and 1',
 });
+const share = z
+  .number({ error: 'a number of at least 0, below 1' })
+  .min(0, { error: 'a number of at least 0, below 1' })
+  .lt(1, { error: 'a number of at least 0, below 1' });
 const flag = z.boolean({ error: 'true or false' });
 const oneOf = <const T extends readonly string[]>(names: T) => z.enum(names, { error: `one of ${names.join(', ')}` });
 
@@ -86,6 +90,8 @@ export const schema = z.strictObject({
   conv6: flag,
   norm: flag,
   pooling: oneOf(['overlapping', 'plain']),
+  /** Share of the hidden layers' outputs that a training step drops. */
+  dropout: share,
   batch: whole(1, 65_536),
   epochs: whole(0, 1_000_000),
   lr: real(0),
