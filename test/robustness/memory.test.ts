@@ -38,6 +38,14 @@ test('where memory ends in a step, the operator and the device are named, and th
   expect({ after, again }).toEqual({ after: before, again: first });
 });
 
+test('a kernel without scratch memory is an error of what it was to compute, and of nothing else', async () => {
+  const { error, first, again } = await scenario(['scratch'], { CONVTAPE_MEMORY_LIMIT_MB: '14' });
+  expect(error).toMatch(
+    /^ERR_OUT_OF_MEMORY: conv2d: out of memory on cpu:0: a kernel needs [\d.]+ MB of scratch memory\. Use a smaller batch/,
+  );
+  expect(again).toBe(first);
+});
+
 test('CONVTAPE_LEAKS tells which line made what was never disposed of', async () => {
   const clean = await scenario(['undisposed'], { CONVTAPE_LEAKS: '1' });
   expect(clean).toEqual({ left: [0, 0], stderr: [] });

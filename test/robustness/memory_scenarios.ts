@@ -56,6 +56,16 @@ const scenarios: Record<string, () => Promise<object>> = {
     const net = netOf();
     const sgd = optim.sgd(net.params, { lr: 0, momentum: 0.9 });
     const first = await step(net, sgd, 4, 0);
+    // A kernel that finds no scratch memory fails when its call has long returned. So the devices' is made large enough first.
+    for (const device of cpus) {
+      using s = scope();
+      using t = tape();
+      const x = zeros([512, 64, 6, 6], { device });
+      const weight = zeros([48, 64, 3, 3], { device });
+      const gradients = t.gradients(ops.sum(ops.conv2d(x, weight, null, { padding: 1 })), { x, weight });
+      await gradients.weight.data();
+      void s;
+    }
     await idle();
     const before = allocated();
     const errors: string[] = [];
@@ -66,6 +76,21 @@ const scenarios: Record<string, () => Promise<object>> = {
     await idle();
     errors.push(...[() => zeros([2 ** 40]), () => uniform([2 ** 40])].map((call) => String(thrown(call))));
     return { before, after: allocated(), errors, first, again: await step(net, sgd, 4, 0) };
+  },
+
+  /** A kernel finds no scratch memory, when its call has long returned. */
+  async scratch() {
+    const x = uniform([64, 128, 13, 13], { seed: 1 });
+    const weight = uniform([128, 128, 3, 3], { seed: 2 });
+    const first = await ops.sum(x).item();
+    const y = ops.conv2d(x, weight, null, { padding: 1 });
+    const error = await y.data().then(
+      () => null,
+      (e: NodeJS.ErrnoException) => `${e.code}: ${e.message}`,
+    );
+    y.dispose();
+    await idle();
+    return { error, first, again: await ops.sum(x).item() };
   },
 
   /** Training, and with the argument `forget` five tensors that nobody disposes of; then the garbage collector. */
