@@ -39,7 +39,7 @@ test('a recipe sets it, and what tests the run takes it from there', async () =>
       ...['--out', out, '--set', ...settings],
     );
     expect(trained.status).toBe(0);
-    const tested = await convtape('eval', out, '--json');
+    const tested = await convtape('eval', out, '--limit', '100', '--json');
     return JSON.parse(tested.out).loss as number;
   };
   const half = await run('half', '0.5');
