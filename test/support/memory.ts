@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { devices } from '../../lib/tensor/device';
 
 setFlagsFromString('--expose-gc');
 const gc: () => void = runInNewContext('gc');
@@ -13,5 +14,11 @@ export function collectBeforeEach(): void {
     gc();
     // Finalisers run in turns of the event loop after the collection.
     for (let turn = 0; turn < 2; turn++) await new Promise(setImmediate);
+    await devicesIdle();
   });
+}
+
+/** What calls have let go of is free once the devices have gone on. */
+export async function devicesIdle(): Promise<void> {
+  await Promise.allSettled(devices('cpu').map((device) => device.synchronize()));
 }

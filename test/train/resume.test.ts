@@ -8,7 +8,7 @@ import { devices, numThreads } from '../../lib/tensor/device';
 import { type MetricsLine, readMetrics } from '../../lib/train/metrics';
 import { train } from '../../lib/train/run';
 import { convtapeProcess, temporaryFolder } from '../support/cli';
-import { collectBeforeEach } from '../support/memory';
+import { collectBeforeEach, devicesIdle } from '../support/memory';
 
 collectBeforeEach();
 
@@ -57,6 +57,7 @@ test('the same recipe gives the same bits twice, on one thread too, and leaves n
   numThreads(1);
   await train(recipe, { out });
   numThreads(threads);
+  await devicesIdle();
   expect(allocated()).toEqual(before);
   expect(digest(out)).toBe(whole.digest);
   expect(lines(out)).toEqual(whole.lines);
