@@ -213,19 +213,15 @@ void* Context::scratch(size_t bytes) {
   const size_t had = bytes_.load(std::memory_order_relaxed);
   if (bytes <= had) return data_;
   // Not from the device's arena: a block that is free there as JavaScript sees it may still be in use by work queued behind this kernel.
-  auto refuse = [&] {
-    fail(ErrorKind::OutOfMemory, "", "out of memory on ", device_.name(), ": a kernel needs ", static_cast<double>(bytes) / (1 << 20),
-         " MB of scratch memory. Use a smaller batch");
-  };
   const size_t size = (bytes + kScratchStep - 1) / kScratchStep * kScratchStep;
   bytes_ = 0;  // what there is makes room for what is asked for
-  if (!device_.canReserve(size)) {
+  void* p = device_.canReserve(size) ? mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
+  if (p == MAP_FAILED) {
     bytes_ = had;  // and stays, for kernels that need no more
-    refuse();
+    fail(ErrorKind::OutOfMemory, "", "out of memory on ", device_.name(), ": a kernel needs ", static_cast<double>(bytes) / (1 << 20),
+         " MB of scratch memory. Use a smaller batch");
   }
   if (had) munmap(data_, had);
-  void* p = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (p == MAP_FAILED) refuse();
   madvise(p, size, MADV_HUGEPAGE);
   data_ = p;
   bytes_ = size;
