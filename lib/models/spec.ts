@@ -55,8 +55,7 @@ export interface AlexNetSpecOptions {
   readonly conv6: boolean;
   readonly norm: boolean;
   readonly pooling: 'overlapping' | 'plain';
-  /** Default 0.5. */
-  readonly dropout?: number;
+  readonly dropout: number;
 }
 
 const CONV6 = { name: 'conv6', kernel: 3, stride: 1, padding: 1, reads: 'both', after: ['relu'], bias: 1 } as const;
@@ -86,7 +85,7 @@ function variant(spec: NetSpec, { norm, pooling }: Pick<AlexNetSpecOptions, 'nor
 }
 
 /** The network of the text, for 3×227×227 images (the text's 224 is a slip; the 2012 code takes 224 too, by its way of rounding). */
-export function alexnetSpec({ classes, preset, conv6, norm, pooling, dropout = 0.5 }: AlexNetSpecOptions): NetSpec {
+export function alexnetSpec({ classes, preset, conv6, norm, pooling, dropout }: AlexNetSpecOptions): NetSpec {
   const original = preset === 'layers-145';
   const after = AFTER[preset];
   // The 2012 configuration starts conv3, conv4 and conv5 from three times wider weights.

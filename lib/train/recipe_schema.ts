@@ -17,10 +17,8 @@ const realOrNull = (low: number) => real(low, undefined, ', or null').nullable()
 const fraction = z.number({ error: 'a number between 0 and 1' }).gt(0, { error: 'a number between 0 and 1' }).lt(1, {
   error: 'a number between 0 and 1',
 });
-const share = z
-  .number({ error: 'a number of at least 0, below 1' })
-  .min(0, { error: 'a number of at least 0, below 1' })
-  .lt(1, { error: 'a number of at least 0, below 1' });
+const shareError = { error: 'a number of at least 0, below 1' };
+const share = z.number(shareError).min(0, shareError).lt(1, shareError);
 const flag = z.boolean({ error: 'true or false' });
 const oneOf = <const T extends readonly string[]>(names: T) => z.enum(names, { error: `one of ${names.join(', ')}` });
 

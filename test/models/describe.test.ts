@@ -4,7 +4,15 @@ import { geometry } from '../../lib/models/geometry';
 import { alexnetSpec } from '../../lib/models/spec';
 
 const spec = (options = {}) =>
-  alexnetSpec({ classes: 1000, preset: 'paper', conv6: false, norm: true, pooling: 'overlapping', ...options });
+  alexnetSpec({
+    classes: 1000,
+    preset: 'paper',
+    conv6: false,
+    norm: true,
+    pooling: 'overlapping',
+    dropout: 0.5,
+    ...options,
+  });
 const two = [device('cpu:0'), device('cpu:1')];
 const total = (rows: readonly { parameters: number; flops: number }[], what: 'parameters' | 'flops') =>
   rows.reduce((sum, row) => sum + row[what], 0);

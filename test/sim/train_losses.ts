@@ -16,6 +16,7 @@ function scaledDown(): NetSpec {
     conv6: false,
     norm: true,
     pooling: 'overlapping',
+    dropout: 0.5,
     channels: 1,
     size: 28,
   });
