@@ -26,14 +26,7 @@ struct Convolution {
 // Pixels `at` … at+count of one map row of C (or of one whole map), transposed to maps.
 void storeMaps(const Convolution& c, float* to, const float* from, int64_t ld, int64_t count, int64_t map, int64_t maps) {
   const Maps& m = c.to;
-  if (m.columnStride == 1) {
-    const Vec zero{};
-    copyTransposed(to, m.mapStride, from, ld, count, maps, [&](Vec v, int64_t j) {
-      if (c.bias) v = v + splat(c.bias[map + j]);
-      return c.relu ? (v < zero ? zero : v) : v;
-    });
-    return;
-  }
+  if (m.columnStride == 1) return copyActivated(to, m.mapStride, from, ld, count, maps, c.bias ? c.bias + map : nullptr, c.relu);
   for (int64_t j = 0; j < maps; ++j) {
     const float bias = c.bias ? c.bias[map + j] : 0;
     for (int64_t i = 0; i < count; ++i) {
@@ -91,10 +84,6 @@ void run(const Conv2d::Params& p, const Operands& o, Context& context) {
     c.paddingWidth = s.paddingWidth;
     c.x = o.in[0].f32();
     c.weight = weight;
-    c.groupStride = filters * depth;
-    c.mapStride = depth;
-    c.channelStride = c.kernel * c.kernel;
-    c.flipped = false;
     c.bias = o.in[2] ? o.in[2].f32() : nullptr;
     c.relu = p.relu;
     c.y = o.out[0].f32();
@@ -140,12 +129,7 @@ void run(const Conv2dGradInput::Params& p, const Operands& o, Context& context) 
     c.paddingWidth = s.kernelWidth - 1 - s.paddingWidth;
     c.x = o.in[0].f32();
     c.weight = weight;
-    c.groupStride = filters * channels * c.kernel * c.kernel;
-    c.mapStride = c.kernel * c.kernel;
-    c.channelStride = channels * c.kernel * c.kernel;
-    c.flipped = true;
-    c.bias = nullptr;
-    c.relu = false;
+    c.transposed = true;
     c.y = o.out[0].f32();
     return winogradConvolve(context, c);
   }

@@ -5,8 +5,6 @@
 // from L2. The tile of C is in registers. Operators say where A's rows lie, how a piece of B is packed, and where a finished block goes.
 #pragma once
 
-#include <type_traits>
-
 #include "cpu/kernels.h"
 #include "cpu/vec.h"
 
@@ -49,8 +47,15 @@ struct Pieces {
 struct Ahead {
   const char* from;
   int64_t step;
+
+  void fetch() {
+    __builtin_prefetch(from);
+    from += step;
+  }
 };
-struct NothingAhead {};
+struct NothingAhead {
+  void fetch() {}
+};
 
 // c[Rows × Vectors] (+)= a[Rows × depth] · b[depth × Vectors]
 template <int Rows, int Vectors, class Fetch>
@@ -68,10 +73,7 @@ static void tile(const float* const* row, const int32_t* offset, int64_t depth, 
   }
   for (const int32_t* end = offset + depth; offset != end; ++offset, b += Vectors * kLanes) {
     const int64_t k = *offset;
-    if constexpr (std::is_same_v<Fetch, Ahead>) {
-      __builtin_prefetch(ahead.from);
-      ahead.from += ahead.step;
-    }
+    ahead.fetch();
     Vec bv[Vectors];
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) bv[v] = load(b + v * kLanes);

@@ -100,6 +100,16 @@ static inline void copyTransposed(float* to, int64_t toStride, const float* from
   copyTransposed(to, toStride, from, fromStride, rows, columns, [](Vec v, int64_t) { return v; });
 }
 
+// The same, and what a layer ends with: bias[j], where there is one, is added, and ReLU keeps what is positive.
+static inline void copyActivated(float* to, int64_t toStride, const float* from, int64_t fromStride, int64_t rows, int64_t columns,
+                                 const float* bias, bool relu) {
+  const Vec zero{};
+  copyTransposed(to, toStride, from, fromStride, rows, columns, [&](Vec v, int64_t j) {
+    if (bias) v = v + splat(bias[j]);
+    return relu ? (v < zero ? zero : v) : v;
+  });
+}
+
 // B[k, column] = from[k·stride + column]
 static inline void packRows(const PackedB& to, const float* from, int64_t stride, int64_t columns) {
   constexpr int64_t kRows = 8;

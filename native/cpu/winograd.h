@@ -114,6 +114,11 @@ static inline void transformSquare(const Line& line, const Read& read, const Wri
   }
 }
 
+static inline int64_t aligned(int64_t floats) { return ceilDiv(floats, 64) * 64; }  // in scratch memory
+
+// Bytes of the next panel that a tile fetches at each step along k: it is there some eight tiles later.
+constexpr int64_t kPanelAhead = 8;
+
 // What is cut into tiles of 2×2: `images` images of `maps` maps of height×width, one behind the other.
 struct Tiled {
   int64_t images, maps, height, width;
@@ -162,19 +167,42 @@ struct PointsOfTiles {
   float* at(int64_t tile, int64_t vector) const { return data + ((tile / band * vectors + vector) * band + tile % band) * kLanes; }
 };
 
-// The inputs of `rows` rows of `wide` tiles, kLanes channels of them as copyChannelsLast gives them, to tiles `tile` and on of `to`.
+// The images of a convolution, whose windows are to be transformed.
 template <int kTaps>
-static void transformTiles(const float* from, int64_t rows, int64_t wide, const PointsOfTiles& to, int64_t tile, int64_t vector) {
+struct TiledInputs {
   using W = Winograd<kTaps>;
-  const int64_t columns = 2 * wide + W::kInputs - 2, point = to.point();
-  for (int64_t i = 0; i < rows; ++i, from += 2 * columns * kLanes)
-    for (int64_t j = 0; j < wide; ++j, ++tile) {
-      float* target = to.at(tile, vector);
-      const float* window = from + 2 * j * kLanes;
-      transformSquare<W::kInputs, W::kPoints>([](const Vec* d, Vec* v) { W::input(d, v); },
-                                              [&](int r, int s) { return load(window + (r * columns + s) * kLanes); },
-                                              [&](int p, int q, Vec v) { store(target + (p * W::kPoints + q) * point, v); });
-    }
-}
+  const float* x;
+  int64_t groups, channels, height, width;  // channels of one group
+  int64_t paddingHeight, paddingWidth;
+  Tiled tiles;  // of the outputs
+
+  int64_t vectors() const { return ceilDiv(channels, kLanes); }  // of one group
+  int64_t columns() const { return 2 * tiles.wide() + W::kInputs - 2; }
+  // Of scratch memory, for so many rows of tiles at a time.
+  int64_t floats(int64_t rows) const { return (2 * least(rows, tiles.high()) + W::kInputs - 2) * columns() * kLanes; }
+
+  // Of one vector of channels of one image: rows of tiles [begin, end) of all images, to tile `tile` and on of `to`.
+  void transform(int64_t image, int64_t begin, int64_t end, int64_t vector, float* scratch, const PointsOfTiles& to, int64_t tile) const {
+    const int64_t group = vector / vectors(), channel = vector % vectors() * kLanes, plane = height * width;
+    copyChannelsLast(scratch, x + ((image * groups + group) * channels + channel) * plane, plane, least(kLanes, channels - channel), height,
+                     width, 2 * (begin - image * tiles.high()) - paddingHeight, -paddingWidth, 2 * (end - begin) + W::kInputs - 2,
+                     columns());
+    const int64_t point = to.point(), line = columns() * kLanes;
+    int64_t slot = tile % to.band;
+    float* target = to.at(tile, vector);
+    for (int64_t i = 0; i < end - begin; ++i)
+      for (int64_t j = 0; j < tiles.wide(); ++j) {
+        const float* window = scratch + 2 * i * line + 2 * j * kLanes;
+        transformSquare<W::kInputs, W::kPoints>([](const Vec* d, Vec* v) { W::input(d, v); },
+                                                [&](int r, int s) { return load(window + r * line + s * kLanes); },
+                                                [&](int p, int q, Vec v) { store(target + (p * W::kPoints + q) * point, v); });
+        target += kLanes;
+        if (++slot == to.band) {  // on to the vector's place in the next band
+          slot = 0;
+          target += (to.vectors - 1) * to.band * kLanes;
+        }
+      }
+  }
+};
 
 }  // namespace convtape::cpu::CONVTAPE_ISA

@@ -11,15 +11,13 @@ struct WinogradConv {
   int64_t kernel;
   int64_t height, width, outHeight, outWidth, paddingHeight, paddingWidth;
   const float* x;
-  const float* weight;  // tap (r,s) of (group, map, channel) at group·groupStride + map·mapStride + channel·channelStride
-  int64_t groupStride, mapStride, channelStride;
-  bool flipped;  // the taps, for the gradient
-  const float* bias;
-  bool relu;
+  const float* weight;      // groups of maps×channels×taps
+  bool transposed = false;  // groups of channels×maps×taps, the taps in reverse order: for the gradient
+  const float* bias = nullptr;
+  bool relu = false;
   float* y;
 
   Tiled tiled() const { return {batch, groups * maps, outHeight, outWidth}; }
-  int64_t channelVectors() const { return ceilDiv(channels, kLanes); }
 };
 
 // How it is cut: by sizes alone.
@@ -30,20 +28,19 @@ struct WinogradPlan {
 
   int64_t vectors, panels, blockPanels;  // of maps; panels of one task
   int64_t blockRows, taskRows;           // rows of tiles in a block, and in one task
-  int64_t blocks;
 
-  WinogradPlan(const WinogradConv& c, int64_t points) : vectors(ceilDiv(c.maps, kLanes)), panels(ceilDiv(vectors, kTileVectors)) {
+  WinogradPlan(const WinogradConv& c, int64_t linePoints) : vectors(ceilDiv(c.maps, kLanes)), panels(ceilDiv(vectors, kTileVectors)) {
     const Tiled t = c.tiled();
     blockPanels = least(panels, 4);
-    // As many rows as there is room for, where they fill tiles of the product best.
-    const int64_t mostTiles = kProducts / (((points == 16 ? 4 : 7) + 4) * blockPanels * kTileVectors * kLanes);
+    // As many rows as there is room for (a tile has 4 outputs), where they fill tiles of the product best.
+    const int64_t mostTiles = kProducts / ((linePoints + 4) * blockPanels * kTileVectors * kLanes);
     taskRows = 1;
     for (int64_t n = 1; n <= least(t.rows(), mostTiles / t.wide()); ++n)
       if (waste(n * t.wide()) <= waste(taskRows * t.wide())) taskRows = n;
-    const int64_t mostRows = most(1, kTransformed / (points * c.groups * c.channelVectors() * kLanes * t.wide()));
+    const int64_t perTile = linePoints * linePoints * c.groups * ceilDiv(c.channels, kLanes) * kLanes;
+    const int64_t mostRows = most(1, kTransformed / (perTile * t.wide()));
     blockRows = least(t.rows(), mostRows > taskRows ? mostRows / taskRows * taskRows : mostRows);
     taskRows = least(taskRows, blockRows);
-    blocks = ceilDiv(t.rows(), blockRows);
     while (blockPanels > 1 && c.groups * ceilDiv(blockRows, taskRows) * ceilDiv(panels, blockPanels) < kTasks) --blockPanels;
   }
   // Of 1000, rows of tiles of the product that hold nothing.
@@ -59,8 +56,12 @@ class WinogradConvolver {
   static constexpr int kPoints = W::kPoints * W::kPoints;
 
  public:
-  explicit WinogradConvolver(const WinogradConv& conv) : c_(conv), t_(conv.tiled()), plan_(conv, kPoints) {
-    tiles_ = {nullptr, plan_.blockRows * t_.wide(), c_.groups * c_.channelVectors(), kTileRows};
+  explicit WinogradConvolver(const WinogradConv& conv)
+      : c_(conv),
+        t_(conv.tiled()),
+        in_{c_.x, c_.groups, c_.channels, c_.height, c_.width, c_.paddingHeight, c_.paddingWidth, t_},
+        plan_(conv, W::kPoints) {
+    tiles_ = {nullptr, plan_.blockRows * t_.wide(), c_.groups * in_.vectors(), kTileRows};
     taskTiles_ = plan_.taskRows * t_.wide();
     ldm_ = plan_.blockPanels * kTileVectors * kLanes;
     point_ = taskTiles_ * ldm_ + 16;
@@ -70,7 +71,7 @@ class WinogradConvolver {
     const int workers = Pool::instance().workers();
     const int64_t weights = aligned(c_.groups * kPoints * c_.channels * plan_.vectors * kLanes);
     const int64_t inputs = aligned(kPoints * tiles_.point());
-    const int64_t own = aligned(most(W::kPoints * point_ + 4 * taskTiles_ * ldm_ + 2 * taskTiles_, inputFloats()));
+    const int64_t own = aligned(most(W::kPoints * point_ + 4 * taskTiles_ * ldm_ + 2 * taskTiles_, in_.floats(plan_.blockRows)));
     const int64_t offsets = aligned(c_.channels);
     float* memory = static_cast<float*>(context.scratch(static_cast<size_t>(weights + inputs + offsets + workers * own) * sizeof(float)));
     weights_ = memory;
@@ -86,13 +87,12 @@ class WinogradConvolver {
       transformWeights(group, v, k, least(kChannels, c_.channels - k));
     };
     parallelForWorkers(c_.groups * plan_.vectors * pieces, workers, weigh);
-    for (int64_t block = 0; block < plan_.blocks; ++block) {
-      const int64_t begin = block * plan_.blockRows, end = least(t_.rows(), begin + plan_.blockRows);
-      const int64_t first = begin / t_.high(), images = ceilDiv(end, t_.high()) - first, vectors = tiles_.vectors;
+    for (int64_t begin = 0; begin < t_.rows(); begin += plan_.blockRows) {
+      const int64_t end = least(t_.rows(), begin + plan_.blockRows), first = begin / t_.high(), images = ceilDiv(end, t_.high()) - first;
+      const int64_t vectors = tiles_.vectors;
       auto spread = [&](int64_t index, int worker) {
-        const int64_t image = first + index / vectors;
-        transformInputs(image, most(begin, image * t_.high()), least(end, (image + 1) * t_.high()), begin, index % vectors,
-                        slices + worker * own);
+        const int64_t image = first + index / vectors, from = most(begin, image * t_.high()), to = least(end, (image + 1) * t_.high());
+        in_.transform(image, from, to, index % vectors, slices + worker * own, tiles_, (from - begin) * t_.wide());
       };
       parallelForWorkers(images * vectors, workers, spread);
       const int64_t rowBlocks = ceilDiv(end - begin, plan_.taskRows), columnBlocks = ceilDiv(plan_.panels, plan_.blockPanels);
@@ -106,9 +106,6 @@ class WinogradConvolver {
   }
 
  private:
-  static int64_t aligned(int64_t floats) { return ceilDiv(floats, 64) * 64; }
-  int64_t inputColumns() const { return 2 * t_.wide() + W::kInputs - 2; }
-  int64_t inputFloats() const { return (2 * least(plan_.blockRows, t_.high()) + W::kInputs - 2) * inputColumns() * kLanes; }
   PackedB weightsOf(int64_t group, int64_t point) const {
     return {weights_ + (group * kPoints + point) * c_.channels * plan_.vectors * kLanes, c_.channels, plan_.vectors};
   }
@@ -121,27 +118,18 @@ class WinogradConvolver {
     const int64_t panel = b.panelOf(v), first = b.panelBegin(panel), row = (b.panelBegin(panel + 1) - first) * kLanes;
     float* to = b.panel(panel) + (v - first) * kLanes;
     const int64_t point = weightsOf(group, 1).data - b.data;
-    const float* from = c_.weight + group * c_.groupStride + v * kLanes * c_.mapStride;
+    const int64_t mapStride = c_.transposed ? kTaps2 : c_.channels * kTaps2, channelStride = c_.transposed ? c_.maps * kTaps2 : kTaps2;
+    const float* from = c_.weight + group * c_.maps * c_.channels * kTaps2 + v * kLanes * mapStride;
+    alignas(64) float taps[kTaps2 * kLanes] = {};
     for (int64_t k = channel; k < channel + channels; ++k) {
-      alignas(64) float taps[kTaps2 * kLanes] = {};
-      copyTransposed(taps, kLanes, from + k * c_.channelStride, c_.mapStride, maps, kTaps2);
+      copyTransposed(taps, kLanes, from + k * channelStride, mapStride, maps, kTaps2);
       transformSquare<kTaps, W::kPoints>([](const Vec* g, Vec* u) { W::weight(g, u); },
                                          [&](int r, int s) {
                                            const int tap = r * kTaps + s;
-                                           return load(taps + (c_.flipped ? kTaps2 - 1 - tap : tap) * kLanes);
+                                           return load(taps + (c_.transposed ? kTaps2 - 1 - tap : tap) * kLanes);
                                          },
                                          [&](int p, int q, Vec u) { store(to + k * row + (p * W::kPoints + q) * point, u); });
     }
-  }
-
-  // Of one image and one vector of channels: rows of tiles [begin, end) of all images, in the block that starts with row `origin`.
-  void transformInputs(int64_t image, int64_t begin, int64_t end, int64_t origin, int64_t vector, float* own) const {
-    const int64_t perGroup = c_.channelVectors(), group = vector / perGroup, channel = vector % perGroup * kLanes;
-    const int64_t plane = c_.height * c_.width, i = begin - image * t_.high(), columns = inputColumns();
-    const float* x = c_.x + ((image * c_.groups + group) * c_.channels + channel) * plane;
-    copyChannelsLast(own, x, plane, least(kLanes, c_.channels - channel), c_.height, c_.width, 2 * i - c_.paddingHeight, -c_.paddingWidth,
-                     2 * (end - begin) + W::kInputs - 2, columns);
-    transformTiles<kTaps>(own, end - begin, t_.wide(), tiles_, (begin - origin) * t_.wide(), vector);
   }
 
   // Of some rows of tiles from `row` of the block on and some panels of maps: for one row of points after the other, their products, and
@@ -154,7 +142,7 @@ class WinogradConvolver {
     float* outputs = own + W::kPoints * point_;  // maps to lanes; the upper row of all tiles, then the lower
     const int64_t line = 2 * taskTiles_ * ldm_;
     int64_t* place = reinterpret_cast<int64_t*>(outputs + 2 * line);
-    for (int64_t i = 0; i < tiles; ++i) place[i] = tiles_.at(first + i, group * c_.channelVectors()) - tiles_.data;
+    for (int64_t i = 0; i < tiles; ++i) place[i] = tiles_.at(first + i, group * in_.vectors()) - tiles_.data;
     for (int p = 0; p < W::kPoints; ++p) {
       for (int q = 0; q < W::kPoints; ++q)
         multiply(weightsOf(group, p * W::kPoints + q), tiles_.data + (p * W::kPoints + q) * tiles_.point(), place, tiles, from, to,
@@ -166,7 +154,8 @@ class WinogradConvolver {
     forImages(t_, origin + row, origin + row + rows, [&](int64_t image, int64_t top, int64_t count, int64_t before) {
       float* y = c_.y + (image * c_.groups * c_.maps + map) * plane;
       for (int64_t i = 0; i < 2 * count && 2 * top + i < c_.outHeight; ++i)
-        storeRow(y + (2 * top + i) * c_.outWidth, plane, outputs + i % 2 * line + (before + i / 2) * t_.wide() * 2 * ldm_, map, maps);
+        copyActivated(y + (2 * top + i) * c_.outWidth, plane, outputs + i % 2 * line + (before + i / 2) * t_.wide() * 2 * ldm_, ldm_,
+                      c_.outWidth, maps, c_.bias ? c_.bias + map : nullptr, c_.relu);
     });
   }
 
@@ -183,11 +172,11 @@ class WinogradConvolver {
         for (int64_t piece = 0; piece < pieces; ++piece) {
           const int64_t k = partBegin(c_.channels, pieces, piece), depth = partBegin(c_.channels, pieces, piece + 1) - k;
           // The first panel brings the inputs near, each of the others the panel after it.
-          Ahead ahead = {next, 8};
+          Ahead ahead = {next, kPanelAhead};
           if (v == firstVector)
             ahead = {reinterpret_cast<const char*>(inputs + place[least(i + kTileRows, tiles - 1)] + k * kTileRows), kTileRows * 4};
           else
-            next += depth * 8;
+            next += depth * kPanelAhead;
           tileOf<Ahead>(height, vectors)(pointers, offsets_ + k, depth, panel + k * width, products + i * ldm_ + (v - firstVector) * kLanes,
                                          ldm_, piece > 0, ahead);
         }
@@ -200,32 +189,24 @@ class WinogradConvolver {
     Vec unit[W::kPoints] = {}, weight[2];
     unit[p] = splat(1);
     W::output(unit, weight);
-    for (int r = 0; r < 2; ++r) {
-      if (weight[r][0] == 0) continue;
-      const bool first = p == r;
-      for (int64_t t = 0; t < tiles; ++t)
-        for (int64_t v = 0; v < vectors; ++v) {
-          Vec m[W::kPoints], y[2];
+    for (int64_t t = 0; t < tiles; ++t)
+      for (int64_t v = 0; v < vectors; ++v) {
+        Vec m[W::kPoints], y[2];
 #pragma GCC unroll 8
-          for (int q = 0; q < W::kPoints; ++q) m[q] = load(products + q * point_ + t * ldm_ + v * kLanes);
-          W::output(m, y);
+        for (int q = 0; q < W::kPoints; ++q) m[q] = load(products + q * point_ + t * ldm_ + v * kLanes);
+        W::output(m, y);
+        for (int r = 0; r < 2; ++r) {
+          if (weight[r][0] == 0) continue;
           float* to = outputs + r * line + 2 * t * ldm_ + v * kLanes;
-          for (int s = 0; s < 2; ++s) store(to + s * ldm_, first ? y[s] : fma(weight[r], y[s], load(to + s * ldm_)));
+          // Row p is the first that row r of the outputs hangs on.
+          for (int s = 0; s < 2; ++s) store(to + s * ldm_, p == r ? y[s] : fma(weight[r], y[s], load(to + s * ldm_)));
         }
-    }
-  }
-
-  // One row of outputs, to as many maps.
-  void storeRow(float* y, int64_t plane, const float* from, int64_t map, int64_t maps) const {
-    const Vec zero{};
-    copyTransposed(y, plane, from, ldm_, c_.outWidth, maps, [&](Vec out, int64_t k) {
-      if (c_.bias) out = out + splat(c_.bias[map + k]);
-      return c_.relu ? (out < zero ? zero : out) : out;
-    });
+      }
   }
 
   WinogradConv c_;
   Tiled t_;
+  TiledInputs<kTaps> in_;
   WinogradPlan plan_;
   float* weights_ = nullptr;
   PointsOfTiles tiles_{};

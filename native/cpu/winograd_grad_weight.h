@@ -17,12 +17,12 @@ class WinogradGradWeight {
   WinogradGradWeight(const ConvSizes& sizes, const float* dy, const float* x, float* dweight)
       : s_(sizes),
         dy_(dy),
-        x_(x),
         dweight_(dweight),
         t_{s_.batch, s_.filters, s_.outHeight(), s_.outWidth()},
+        in_{x, s_.groups, s_.groupChannels(), s_.height, s_.width, s_.paddingHeight, s_.paddingWidth, t_},
         channels_(s_.groupChannels()),
         filters_(s_.groupFilters()),
-        channelVectors_(ceilDiv(channels_, kLanes)),
+        channelVectors_(in_.vectors()),
         filterVectors_(ceilDiv(filters_, kLanes)) {
     const int64_t floats = s_.groups * (kPoints * channelVectors_ + kGradients * filterVectors_) * kLanes;
     blockRows_ = least(t_.rows(), most(1, kTransformed / (floats * t_.wide())));
@@ -37,7 +37,7 @@ class WinogradGradWeight {
     const int64_t tiles = blockRows_ * t_.wide(), ldc = filterVectors_ * kLanes;
     const int64_t inputs = aligned(kPoints * tiles_.point()), gradients = aligned(s_.groups * kGradients * tiles * ldc);
     const int64_t sums = aligned(s_.groups * kPoints * channels_ * ldc), offsets = aligned(tiles);
-    const int64_t own = aligned(most(most(windowFloats(W::kInputs), windowFloats(2)), kLanes * kTaps * kTaps * kLanes));
+    const int64_t own = aligned(most(in_.floats(blockRows_), kLanes * kTaps * kTaps * kLanes));
     float* memory =
         static_cast<float*>(context.scratch(static_cast<size_t>(inputs + gradients + sums + offsets + workers * own) * sizeof(float)));
     tiles_.data = memory;
@@ -54,7 +54,7 @@ class WinogradGradWeight {
         const int64_t image = first + index / vectors, vector = index % vectors;
         const int64_t from = most(begin, image * t_.high()), to = least(end, (image + 1) * t_.high());
         if (vector < s_.groups * channelVectors_)
-          transformInputs(image, from, to, begin, vector, slices + worker * own);
+          in_.transform(image, from, to, vector, slices + worker * own, tiles_, (from - begin) * t_.wide());
         else
           transformGradients(image, from, to, begin, end, vector - s_.groups * channelVectors_, slices + worker * own);
       };
@@ -75,10 +75,7 @@ class WinogradGradWeight {
  private:
   static constexpr int64_t kTransformed = int64_t{1} << 21;  // floats of transformed inputs and gradients at a time
 
-  static int64_t aligned(int64_t floats) { return ceilDiv(floats, 64) * 64; }
   int64_t panels() const { return ceilDiv(filterVectors_, kTileVectors); }
-  int64_t columns(int inputs) const { return 2 * t_.wide() + inputs - 2; }
-  int64_t windowFloats(int inputs) const { return (2 * least(blockRows_, t_.high()) + inputs - 2) * columns(inputs) * kLanes; }
   PackedB gradientsOf(int64_t group, int64_t gradient, int64_t tiles) const {
     return {gradients_ + (group * kGradients + gradient) * tiles * filterVectors_ * kLanes, tiles, filterVectors_};
   }
@@ -86,18 +83,10 @@ class WinogradGradWeight {
     return sums_ + ((group * kPoints + point) * channels_ + channel) * filterVectors_ * kLanes;
   }
 
-  // Of one image and one vector of channels: rows of tiles [begin, end) of all images, in the block that starts with row `origin`.
-  void transformInputs(int64_t image, int64_t begin, int64_t end, int64_t origin, int64_t vector, float* own) const {
-    const int64_t group = vector / channelVectors_, channel = vector % channelVectors_ * kLanes, plane = s_.height * s_.width;
-    copyChannelsLast(own, x_ + (image * s_.channels + group * channels_ + channel) * plane, plane, least(kLanes, channels_ - channel),
-                     s_.height, s_.width, 2 * (begin - image * t_.high()) - s_.paddingHeight, -s_.paddingWidth,
-                     2 * (end - begin) + W::kInputs - 2, columns(W::kInputs));
-    transformTiles<kTaps>(own, end - begin, t_.wide(), tiles_, (begin - origin) * t_.wide(), vector);
-  }
-
-  // The same of the gradient towards the output and a vector of filters.
+  // Of the gradient towards one image's outputs and one vector of filters: rows of tiles [begin, end) of all images, in the block that
+  // starts with row `origin`. Its window is smaller than that of the inputs, and so is the memory it takes.
   void transformGradients(int64_t image, int64_t begin, int64_t end, int64_t origin, int64_t blockEnd, int64_t vector, float* own) const {
-    const int64_t group = vector / filterVectors_, v = vector % filterVectors_, plane = t_.height * t_.width, across = columns(2);
+    const int64_t group = vector / filterVectors_, v = vector % filterVectors_, plane = t_.height * t_.width, across = 2 * t_.wide();
     const int64_t tiles = (blockEnd - origin) * t_.wide();
     copyChannelsLast(own, dy_ + (image * s_.filters + group * filters_ + v * kLanes) * plane, plane, least(kLanes, filters_ - v * kLanes),
                      t_.height, t_.width, 2 * (begin - image * t_.high()), 0, 2 * (end - begin), across);
@@ -129,7 +118,7 @@ class WinogradGradWeight {
         const float* pointers[kTileRows];
         for (int64_t j = i; j < end; ++j) pointers[j - i] = row(j);
         // The first panel brings the inputs near, each of the others the panel after it.
-        Ahead ahead = {next + band * tiles * 8, 8};
+        Ahead ahead = {next + band * tiles * kPanelAhead, kPanelAhead};
         if (v == gradientsOf(group, gradient, tiles).panelBegin(from))
           ahead = {reinterpret_cast<const char*>(row(least(end, channels_ - 1) / kLanes * kLanes)), kLanes * int64_t{sizeof(float)}};
         tileOf<Ahead>(end - i, vectors)(pointers, offsets_, tiles, panel, sumsOf(group, point, i) + v * kLanes, ldc, add, ahead);
@@ -150,9 +139,10 @@ class WinogradGradWeight {
   }
 
   ConvSizes s_;
-  const float *dy_, *x_;
+  const float* dy_;
   float* dweight_;
   Tiled t_;
+  TiledInputs<kTaps> in_;
   int64_t channels_, filters_, channelVectors_, filterVectors_;
   int64_t blockRows_, blockPanels_;
   PointsOfTiles tiles_{};

@@ -1,8 +1,8 @@
 // conv2d, linear and matmul, forward and gradients, against float64 references: the sizes at which the kernels' blocking turns, and
 // random ones. Kernels step along k by 384 to 768, take tiles of up to 9×48 and 240 rows at a time, keep 4 panels of 48 columns in
 // cache, pack the columns once for all where there are several blocks of rows, and cut the sum of a weight gradient into parts from
-// 3072 pixels on. Convolutions with stride 1, kernels of 3×3 or 5×5 and at least 16 channels and maps a group go by tiles of 2×2 outputs
-// (native/cpu/winograd.h).
+// 3072 pixels on. Convolutions with stride 1, kernels of 3×3 or 5×5 and enough channels, maps and pixels go by tiles of 2×2
+// outputs (native/cpu/winograd.h).
 import { numThreads, ones, ops, scope, tape, tensor, zeros } from '../../lib';
 import { hostRandom } from '../../lib/autograd/gradcheck';
 import type { ConvSizes } from '../../lib/native/kernels';
@@ -157,16 +157,16 @@ for (const device of kinds)
         const weight = ones([s.filters, s.channels / s.groups, s.kernelHeight, s.kernelWidth]) as any;
         using t = tape();
         const y = ops.conv2d(x, weight, null, { padding, groups: s.groups });
-        const single = async (like: any, n: number) => {
+        const single = (like: any, n: number) => {
           const data = new Float32Array(like.size);
           data[n] = Number.POSITIVE_INFINITY;
           return tensor(data, { shape: like.shape }) as any;
         };
         // in the middle of the first plane
         const middle = (v: any) => v.shape[3] * (v.shape[2] >> 1) + (v.shape[3] >> 1);
-        const y2 = ops.conv2d(await single(x, middle(x)), weight, null, { padding, groups: s.groups });
+        const y2 = ops.conv2d(single(x, middle(x)), weight, null, { padding, groups: s.groups });
         expect((await y2.data()).some(Number.isNaN)).toBe(true);
-        const g = t.gradients(y, { x, weight }, { seed: await single(y, middle(y)) });
+        const g = t.gradients(y, { x, weight }, { seed: single(y, middle(y)) });
         expect((await g.x.data()).some(Number.isNaN)).toBe(true);
         void memory;
       });
