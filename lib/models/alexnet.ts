@@ -19,11 +19,13 @@ export interface AlexNetOptions<K extends number = number> {
   pooling?: 'overlapping' | 'plain';
   /** Share of fc6's and fc7's outputs that a training pass drops, 0 ≤ p < 1. Default 0.5, as in the text. */
   dropout?: number;
+  /** Factor of every layer's number of maps or hidden units, rounded to as many in each column. Default 1. */
+  width?: number;
   /** Decides the initial weights. Drawn from the global generator where it is not given. */
   seed?: number;
 }
 
-const KNOWN = ['devices', 'classes', 'preset', 'conv6', 'norm', 'pooling', 'dropout', 'seed'] as const;
+const KNOWN = ['devices', 'classes', 'preset', 'conv6', 'norm', 'pooling', 'dropout', 'width', 'seed'] as const;
 
 function resolve(name: string, options: AlexNetOptions) {
   const {
@@ -33,6 +35,7 @@ function resolve(name: string, options: AlexNetOptions) {
     norm = true,
     pooling = 'overlapping',
     dropout = 0.5,
+    width = 1,
     seed = nextSeed(),
   } = options;
   const { devices = [defaultDevice] } = options;
@@ -48,10 +51,16 @@ function resolve(name: string, options: AlexNetOptions) {
     throw new RangeError(`${name}: pooling must be 'overlapping' or 'plain', got ${show(pooling)}`);
   if (typeof dropout !== 'number' || !(dropout >= 0 && dropout < 1))
     throw new RangeError(`${name}: dropout must be at least 0 and less than 1, got ${show(dropout)}`);
+  if (typeof width !== 'number' || !(width > 0 && width <= 16))
+    throw new RangeError(`${name}: width must be above 0 and at most 16, got ${show(width)}`);
   if (typeof conv6 !== 'boolean' || typeof norm !== 'boolean')
     throw new TypeError(`${name}: conv6 and norm must be booleans`);
   checkSeed(name, seed);
-  return { spec: { classes, preset, conv6, norm, pooling, dropout }, devices: devices.map((d) => deviceOf(d)), seed };
+  return {
+    spec: { classes, preset, conv6, norm, pooling, dropout, width },
+    devices: devices.map((d) => deviceOf(d)),
+    seed,
+  };
 }
 
 /**

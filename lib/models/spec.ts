@@ -56,6 +56,8 @@ export interface AlexNetSpecOptions {
   readonly norm: boolean;
   readonly pooling: 'overlapping' | 'plain';
   readonly dropout: number;
+  /** Factor of every layer's number of maps or units, the output's aside. */
+  readonly width: number;
 }
 
 const CONV6 = { name: 'conv6', kernel: 3, stride: 1, padding: 1, reads: 'both', after: ['relu'], bias: 1 } as const;
@@ -74,18 +76,24 @@ const AFTER: Record<Preset, readonly (readonly Step[])[]> = {
 };
 
 /** What the switches of both nets have in common. */
-function variant(spec: NetSpec, { norm, pooling }: Pick<AlexNetSpecOptions, 'norm' | 'pooling'>): NetSpec {
+function variant(
+  spec: NetSpec,
+  { norm, pooling, width }: Pick<AlexNetSpecOptions, 'norm' | 'pooling' | 'width'>,
+): NetSpec {
+  const kept = (step: Step) => norm || (step !== 'norm' && step !== 'spatialNorm');
   return {
     ...spec,
     pool: pooling === 'plain' ? { kernel: 2, stride: 2 } : spec.pool,
-    convs: norm
-      ? spec.convs
-      : spec.convs.map((c) => ({ ...c, after: c.after.filter((s) => s !== 'norm' && s !== 'spatialNorm') })),
+    convs: spec.convs.map((c) => ({ ...c, filters: widened(c.filters, width), after: c.after.filter(kept) })),
+    hidden: spec.hidden.map((layer) => ({ ...layer, units: widened(layer.units, width) })),
   };
 }
 
+/** So many times `count` maps or units: as many in one column as in the other, and at least one. */
+const widened = (count: number, width: number) => 2 * Math.max(1, Math.round((count * width) / 2));
+
 /** The network of the text, for 3×227×227 images (the text's 224 is a slip; the 2012 code takes 224 too, by its way of rounding). */
-export function alexnetSpec({ classes, preset, conv6, norm, pooling, dropout }: AlexNetSpecOptions): NetSpec {
+export function alexnetSpec({ classes, preset, conv6, norm, pooling, dropout, width }: AlexNetSpecOptions): NetSpec {
   const original = preset === 'layers-145';
   const after = AFTER[preset];
   // The 2012 configuration starts conv3, conv4 and conv5 from three times wider weights.
@@ -164,7 +172,7 @@ export function alexnetSpec({ classes, preset, conv6, norm, pooling, dropout }: 
     roundUp: original,
     dropout,
   };
-  return variant(spec, { norm, pooling });
+  return variant(spec, { norm, pooling, width });
 }
 
 export interface SmallSpecOptions extends AlexNetSpecOptions {
@@ -178,8 +186,8 @@ export interface SmallSpecOptions extends AlexNetSpecOptions {
  * with a standard deviation of √(2 / inputs of a unit): with so few inputs, the text's 0.01 would let the signal die out.
  */
 export function alexnetSmallSpec({ channels, size, ...options }: SmallSpecOptions): NetSpec {
-  const { classes, conv6, norm, pooling } = options;
-  const full = alexnetSpec({ ...options, conv6: false, norm: true, pooling: 'overlapping' });
+  const { classes, conv6, norm, pooling, width } = options;
+  const full = alexnetSpec({ ...options, conv6: false, norm: true, pooling: 'overlapping', width: 1 });
   const shrink = [
     { filters: 32, kernel: 5, stride: 1, padding: 2, inputs: channels },
     { filters: 64, kernel: 5, stride: 1, padding: 2, inputs: 16 },
@@ -187,10 +195,10 @@ export function alexnetSmallSpec({ channels, size, ...options }: SmallSpecOption
     { filters: 96, kernel: 3, stride: 1, padding: 1, inputs: 48 },
     { filters: 64, kernel: 3, stride: 1, padding: 1, inputs: 48 },
   ];
-  const start = (inputs: number) => Math.sqrt(2 / inputs);
+  const start = (inputs: number, seen = width) => Math.sqrt(2 / (inputs * seen));
   const convs: ConvSpec[] = full.convs.map((conv, i) => {
     const { inputs, ...geometry } = shrink[i]!;
-    return { ...conv, ...geometry, weightStd: start(inputs * geometry.kernel ** 2), bias: 0 };
+    return { ...conv, ...geometry, weightStd: start(inputs * geometry.kernel ** 2, i === 0 ? 1 : width), bias: 0 };
   });
   if (conv6) convs.push({ ...CONV6, filters: 64, weightStd: start(64 * 9), bias: 0 });
   const spec: NetSpec = {
@@ -205,5 +213,5 @@ export function alexnetSmallSpec({ channels, size, ...options }: SmallSpecOption
     output: { name: 'fc8', classes, weightStd: 0.01, bias: 0 },
     roundUp: false,
   };
-  return variant(spec, { norm, pooling });
+  return variant(spec, { norm, pooling, width });
 }

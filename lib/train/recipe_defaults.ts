@@ -10,6 +10,7 @@ export const alexnet: Omit<Recipe, 'data' | 'devices'> = {
   norm: true,
   pooling: 'overlapping',
   dropout: 0.5,
+  width: 1,
   batch: 128,
   epochs: 90,
   lr: 0.01,

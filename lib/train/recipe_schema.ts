@@ -90,6 +90,10 @@ export const schema = z.strictObject({
   pooling: oneOf(['overlapping', 'plain']),
   /** Share of the hidden layers' outputs that a training step drops. */
   dropout: share,
+  /** Factor of every layer's number of maps or hidden units. */
+  width: z.number({ error: 'a number above 0, at most 16' }).gt(0, { error: 'a number above 0, at most 16' }).max(16, {
+    error: 'a number above 0, at most 16',
+  }),
   batch: whole(1, 65_536),
   epochs: whole(0, 1_000_000),
   lr: real(0),

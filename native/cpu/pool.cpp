@@ -1,7 +1,8 @@
 #include "cpu/pool.h"
 
-#include <algorithm>
 #include <chrono>
+
+#include "core/cores.h"
 
 namespace convtape::cpu {
 namespace {
@@ -24,7 +25,7 @@ Pool& Pool::instance() {
   return *pool;
 }
 
-Pool::Pool() { setNumThreads(static_cast<int>(std::max(1u, std::thread::hardware_concurrency()))); }
+Pool::Pool() { setNumThreads(availableCores()); }
 
 void Pool::setNumThreads(int n) {
   std::lock_guard<std::mutex> lock(mutex_);

@@ -2,10 +2,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <thread>
 
+#include "core/cores.h"
 #include "data/crc32c.h"
 #include "data/jpeg.h"
 
@@ -54,8 +56,7 @@ RecordThreads& RecordThreads::instance() {
 }
 
 RecordThreads::RecordThreads() {
-  const unsigned cores = std::thread::hardware_concurrency();
-  for (unsigned i = 0; i < (cores < 2 ? 2 : cores); ++i) std::thread([this] { work(); }).detach();
+  for (int i = 0; i < std::max(2, availableCores()); ++i) std::thread([this] { work(); }).detach();
 }
 
 void RecordThreads::submit(std::shared_ptr<RecordBatch> batch) {

@@ -48,6 +48,7 @@ describe.each(PRESETS)('small net, preset %s', (preset) => {
     ['plain', {}],
     ['with conv6', { conv6: true }],
     ['without normalisation, plain pooling', { norm: false, pooling: 'plain' }],
+    ['of another width', { width: 0.4 }],
     ['32×32×3, 7 classes', { size: 32, channels: 3, classes: 7 }],
   ] as const)('%s: columns on two devices equal the grouped form', async (_, options) => {
     const { channels, size } = { channels: 1, size: 28, ...options } as { channels: number; size: number };

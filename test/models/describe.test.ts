@@ -11,6 +11,7 @@ const spec = (options = {}) =>
     norm: true,
     pooling: 'overlapping',
     dropout: 0.5,
+    width: 1,
     ...options,
   });
 const two = [device('cpu:0'), device('cpu:1')];

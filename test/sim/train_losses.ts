@@ -17,6 +17,7 @@ function scaledDown(): NetSpec {
     norm: true,
     pooling: 'overlapping',
     dropout: 0.5,
+    width: 1,
     channels: 1,
     size: 28,
   });

@@ -152,6 +152,7 @@ test('a wrong recipe file is one line that names file and key, with exit status 
       /slip\.json: there is no key 'schedule\.patiense'; did you mean 'schedule\.patience'\?/,
     ],
     [file('share', { dropout: 1 }), /share\.json: dropout must be a number of at least 0, below 1, got 1/],
+    [file('wide', { width: 0 }), /wide\.json: width must be a number above 0, at most 16, got 0/],
     [file('range', { momentum: 2 }), /range\.json: momentum must be a number from 0 to 1, got 2/],
   ] as [string, RegExp][]) {
     const result = await convtape(

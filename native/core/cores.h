@@ -1,0 +1,24 @@
+// How many threads can run at once.
+#pragma once
+
+#include <algorithm>
+#include <thread>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+namespace convtape {
+
+// Cores this process may run on. What the C++ library counts are the machine's: a process confined to one of them (taskset, a container's
+// cpuset) would have its threads wait for each other in turns.
+inline int availableCores() {
+#if defined(__linux__)
+  cpu_set_t allowed;
+  // Fails where a machine has more than 1024 cores.
+  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return std::max(1, CPU_COUNT(&allowed));
+#endif
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+}  // namespace convtape
