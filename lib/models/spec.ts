@@ -175,6 +175,9 @@ export function alexnetSpec({ classes, preset, conv6, norm, pooling, dropout, wi
   return variant(spec, { norm, pooling, width });
 }
 
+/** What the small net's recipes divide pixels by. */
+const SMALL_PIXELS = 64;
+
 export interface SmallSpecOptions extends AlexNetSpecOptions {
   readonly channels: number;
   readonly size: 28 | 32;
@@ -183,7 +186,9 @@ export interface SmallSpecOptions extends AlexNetSpecOptions {
 /**
  * AlexNet for 28×28 and 32×32 images: everything that makes it AlexNet (two columns that meet at conv3 and in the fully-connected layers,
  * response normalisation, overlapping pooling, dropout), with a first layer of 5×5 at stride 1 and a tenth of the width. Weights start
- * with a standard deviation of √(2 / inputs of a unit): with so few inputs, the text's 0.01 would let the signal die out.
+ * with a standard deviation of √(2 / inputs of a unit): with so few inputs, the text's 0.01 would let the signal die out. Its inputs are
+ * pixels divided by 64, so the α of the text, whose inputs are whole pixels, is multiplied by 64²: without that the sum of squares would
+ * vanish beside k, and normalisation would do nothing.
  */
 export function alexnetSmallSpec({ channels, size, ...options }: SmallSpecOptions): NetSpec {
   const { classes, conv6, norm, pooling, width } = options;
@@ -201,8 +206,11 @@ export function alexnetSmallSpec({ channels, size, ...options }: SmallSpecOption
     return { ...conv, ...geometry, weightStd: start(inputs * geometry.kernel ** 2, i === 0 ? 1 : width), bias: 0 };
   });
   if (conv6) convs.push({ ...CONV6, filters: 64, weightStd: start(64 * 9), bias: 0 });
+  const { norm: across, spatialNorm: within } = full;
   const spec: NetSpec = {
     ...full,
+    norm: { ...across, alpha: across.alpha * SMALL_PIXELS ** 2 },
+    spatialNorm: { ...within, alpha: within.alpha * SMALL_PIXELS ** 2 },
     channels,
     sizes: [size],
     convs,

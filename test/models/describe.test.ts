@@ -1,19 +1,19 @@
-import { device, models, type Tensor, uniform } from '../../lib';
+import { device, models, ops, type Tensor, uniform } from '../../lib';
 import { describe as describeLayers, formatRows } from '../../lib/models/describe';
 import { geometry } from '../../lib/models/geometry';
-import { alexnetSpec } from '../../lib/models/spec';
+import { alexnetSmallSpec, alexnetSpec } from '../../lib/models/spec';
+import { expectClose } from '../support/close';
 
-const spec = (options = {}) =>
-  alexnetSpec({
-    classes: 1000,
-    preset: 'paper',
-    conv6: false,
-    norm: true,
-    pooling: 'overlapping',
-    dropout: 0.5,
-    width: 1,
-    ...options,
-  });
+const OPTIONS = {
+  classes: 1000,
+  preset: 'paper',
+  conv6: false,
+  norm: true,
+  pooling: 'overlapping',
+  dropout: 0.5,
+  width: 1,
+} as const;
+const spec = (options = {}) => alexnetSpec({ ...OPTIONS, ...options });
 const two = [device('cpu:0'), device('cpu:1')];
 const total = (rows: readonly { parameters: number; flops: number }[], what: 'parameters' | 'flops') =>
   rows.reduce((sum, row) => sum + row[what], 0);
@@ -88,3 +88,16 @@ test('the 2012 code takes 224×224 images as well: the last windows of conv1 han
   using y = net.forward(x as never);
   expect(y.shape).toEqual([1, 2]);
 }, 60_000);
+
+test("the small net normalises pixels divided by 64 as the text's net normalises whole ones", async () => {
+  const small = alexnetSmallSpec({ ...OPTIONS, classes: 10, channels: 1, size: 28 });
+  const text = spec();
+  using pixels = uniform([2, 7, 5, 5], { low: -120, high: 120, seed: 4 });
+  using scaled = ops.mul(pixels, 1 / 64);
+  using a = ops.localResponseNorm(scaled, small.norm);
+  using b = ops.localResponseNorm(pixels, text.norm);
+  using c = ops.mul(b, 1 / 64);
+  // Powers of two apart: the roundings of the power alone differ.
+  expectClose(await a.data(), await c.data(), 1e-6, 'normalised');
+  expect(small.spatialNorm.alpha / text.spatialNorm.alpha).toBe(64 ** 2);
+});
