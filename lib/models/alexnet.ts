@@ -2,7 +2,7 @@ import { checkOptions, show } from '../tensor/checks';
 import { type DeviceLike, defaultDevice, device as deviceOf } from '../tensor/device';
 import { checkSeed, nextSeed } from '../tensor/random';
 import { ColumnNet } from './column_net';
-import { alexnetSmallSpec, alexnetSpec, type Preset } from './spec';
+import { alexnetSmallSpec, alexnetSpec, netDefaults, type Preset } from './spec';
 
 export interface AlexNetOptions<K extends number = number> {
   /** Two devices: a column on each (the same one twice puts both columns there). One: the grouped form of the same function. */
@@ -30,12 +30,12 @@ const KNOWN = ['devices', 'classes', 'preset', 'conv6', 'norm', 'pooling', 'drop
 function resolve(name: string, options: AlexNetOptions) {
   const {
     classes = 1000,
-    preset = 'paper',
-    conv6 = false,
-    norm = true,
-    pooling = 'overlapping',
-    dropout = 0.5,
-    width = 1,
+    preset = netDefaults.preset,
+    conv6 = netDefaults.conv6,
+    norm = netDefaults.norm,
+    pooling = netDefaults.pooling,
+    dropout = netDefaults.dropout,
+    width = netDefaults.width,
     seed = nextSeed(),
   } = options;
   const { devices = [defaultDevice] } = options;

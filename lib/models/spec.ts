@@ -2,6 +2,8 @@
 // G. Hinton, "ImageNet classification with deep convolutional neural networks", 2012 (preset `paper`); what its authors' own code of that
 // year did differently is the configuration `layers-145` (preset of that name).
 
+import { geometry } from './geometry';
+
 /** What follows a convolution, in order. */
 export type Step = 'relu' | 'norm' | 'spatialNorm' | 'pool';
 
@@ -60,6 +62,16 @@ export interface AlexNetSpecOptions {
   readonly width: number;
 }
 
+/** The text's net: what its options are where they are not given. */
+export const netDefaults = {
+  preset: 'paper',
+  conv6: false,
+  norm: true,
+  pooling: 'overlapping',
+  dropout: 0.5,
+  width: 1,
+} as const satisfies Partial<AlexNetSpecOptions>;
+
 const CONV6 = { name: 'conv6', kernel: 3, stride: 1, padding: 1, reads: 'both', after: ['relu'], bias: 1 } as const;
 
 // Orders of the 2012 code: conv1's normalisation sees values before the ReLU; conv2 has a second normalisation within a map; conv5 is
@@ -74,20 +86,6 @@ const AFTER: Record<Preset, readonly (readonly Step[])[]> = {
     ['pool', 'relu'],
   ],
 };
-
-/** What the switches of both nets have in common. */
-function variant(
-  spec: NetSpec,
-  { norm, pooling, width }: Pick<AlexNetSpecOptions, 'norm' | 'pooling' | 'width'>,
-): NetSpec {
-  const kept = (step: Step) => norm || (step !== 'norm' && step !== 'spatialNorm');
-  return {
-    ...spec,
-    pool: pooling === 'plain' ? { kernel: 2, stride: 2 } : spec.pool,
-    convs: spec.convs.map((c) => ({ ...c, filters: widened(c.filters, width), after: c.after.filter(kept) })),
-    hidden: spec.hidden.map((layer) => ({ ...layer, units: widened(layer.units, width) })),
-  };
-}
 
 /** So many times `count` maps or units: as many in one column as in the other, and at least one. */
 const widened = (count: number, width: number) => 2 * Math.max(1, Math.round((count * width) / 2));
@@ -156,27 +154,30 @@ export function alexnetSpec({ classes, preset, conv6, norm, pooling, dropout, wi
     },
   ];
   if (conv6) convs.push({ ...CONV6, filters: 256, weightStd: wide });
-  const spec: NetSpec = {
+  const kept = (step: Step) => norm || (step !== 'norm' && step !== 'spatialNorm');
+  const units = widened(4096, width);
+  return {
     channels: 3,
     sizes: original ? [227, 224] : [227],
-    convs,
+    convs: convs.map((c) => ({ ...c, filters: widened(c.filters, width), after: c.after.filter(kept) })),
     hidden: [
-      { name: 'fc6', units: 4096, weightStd: 0.01, bias: 1 },
-      { name: 'fc7', units: 4096, weightStd: 0.01, bias: 1 },
+      { name: 'fc6', units, weightStd: 0.01, bias: 1 },
+      { name: 'fc7', units, weightStd: 0.01, bias: 1 },
     ],
     output: { name: 'fc8', classes, weightStd: 0.01, bias: 0 },
     // The 2012 code divides its coefficients by the number of terms: 0.0001/5 across maps, 0.001/25 within one.
     norm: { size: 5, alpha: original ? 1e-4 / 5 : 1e-4, beta: 0.75, k: 2 },
     spatialNorm: { size: 5, alpha: 0.001 / 25, beta: 0.75, k: 1 },
-    pool: { kernel: 3, stride: 2 },
+    pool: { kernel: pooling === 'plain' ? 2 : 3, stride: 2 },
     roundUp: original,
     dropout,
   };
-  return variant(spec, { norm, pooling, width });
 }
 
-/** What the small net's recipes divide pixels by. */
-const SMALL_PIXELS = 64;
+/** What the small net's recipes divide pixels by: inputs of about 1, since the bytes spread by some 64 around their mean. */
+export const smallPixels = 64;
+
+const SMALL_MAPS = [32, 64, 96, 96, 64, 64];
 
 export interface SmallSpecOptions extends AlexNetSpecOptions {
   readonly channels: number;
@@ -191,35 +192,30 @@ export interface SmallSpecOptions extends AlexNetSpecOptions {
  * vanish beside k, and normalisation would do nothing.
  */
 export function alexnetSmallSpec({ channels, size, ...options }: SmallSpecOptions): NetSpec {
-  const { classes, conv6, norm, pooling, width } = options;
-  const full = alexnetSpec({ ...options, conv6: false, norm: true, pooling: 'overlapping', width: 1 });
-  const shrink = [
-    { filters: 32, kernel: 5, stride: 1, padding: 2, inputs: channels },
-    { filters: 64, kernel: 5, stride: 1, padding: 2, inputs: 16 },
-    { filters: 96, kernel: 3, stride: 1, padding: 1, inputs: 64 },
-    { filters: 96, kernel: 3, stride: 1, padding: 1, inputs: 48 },
-    { filters: 64, kernel: 3, stride: 1, padding: 1, inputs: 48 },
-  ];
-  const start = (inputs: number, seen = width) => Math.sqrt(2 / (inputs * seen));
-  const convs: ConvSpec[] = full.convs.map((conv, i) => {
-    const { inputs, ...geometry } = shrink[i]!;
-    return { ...conv, ...geometry, weightStd: start(inputs * geometry.kernel ** 2, i === 0 ? 1 : width), bias: 0 };
+  const full = alexnetSpec(options);
+  const scaled = <T extends { readonly alpha: number }>(norm: T): T => ({
+    ...norm,
+    alpha: norm.alpha * smallPixels ** 2,
   });
-  if (conv6) convs.push({ ...CONV6, filters: 64, weightStd: start(64 * 9), bias: 0 });
-  const { norm: across, spatialNorm: within } = full;
   const spec: NetSpec = {
     ...full,
-    norm: { ...across, alpha: across.alpha * SMALL_PIXELS ** 2 },
-    spatialNorm: { ...within, alpha: within.alpha * SMALL_PIXELS ** 2 },
     channels,
     sizes: [size],
-    convs,
-    hidden: [
-      { name: 'fc6', units: 512, weightStd: start(64 * (size === 28 ? 4 : 9)), bias: 0 },
-      { name: 'fc7', units: 512, weightStd: start(512), bias: 0 },
-    ],
-    output: { name: 'fc8', classes, weightStd: 0.01, bias: 0 },
+    convs: full.convs.map((conv, i) => ({
+      ...conv,
+      ...(i === 0 && { kernel: 5, stride: 1, padding: 2 }),
+      filters: widened(SMALL_MAPS[i]!, options.width),
+      bias: 0,
+    })),
+    hidden: full.hidden.map((layer) => ({ ...layer, units: widened(512, options.width), bias: 0 })),
+    norm: scaled(full.norm),
+    spatialNorm: scaled(full.spatialNorm),
     roundUp: false,
   };
-  return variant(spec, { norm, pooling, width });
+  const stds = geometry(spec).map(({ weight: [, ...inputs] }) => Math.sqrt(2 / inputs.reduce((a, b) => a * b)));
+  return {
+    ...spec,
+    convs: spec.convs.map((conv, i) => ({ ...conv, weightStd: stds[i]! })),
+    hidden: spec.hidden.map((layer, i) => ({ ...layer, weightStd: stds[spec.convs.length + i]! })),
+  };
 }

@@ -1,16 +1,12 @@
 // The defaults of a recipe: the text's run, and what models and presets change in it.
+import { netDefaults, smallPixels } from '../models/spec';
 import type { modelNames, Recipe, RecipeInput } from './recipe_schema';
 
 // The text's run.
 export const alexnet: Omit<Recipe, 'data' | 'devices'> = {
   model: 'alexnet',
-  preset: 'paper',
+  ...netDefaults,
   classes: null,
-  conv6: false,
-  norm: true,
-  pooling: 'overlapping',
-  dropout: 0.5,
-  width: 1,
   batch: 128,
   epochs: 90,
   lr: 0.01,
@@ -45,8 +41,7 @@ export const defaults: Record<(typeof modelNames)[number], RecipeInput> = {
     epochs: 10,
     lr: 0.05,
     schedule: { kind: 'cosine', warmup: 0, final: 0 },
-    // Weights that start for inputs of about 1: the bytes spread by some 64 around their mean.
-    input: { scale: 1 / 64 },
+    input: { scale: 1 / smallPixels },
     augmentation: { colour: 0 },
     logSteps: 50,
   },

@@ -1,19 +1,10 @@
 import { device, models, ops, type Tensor, uniform } from '../../lib';
 import { describe as describeLayers, formatRows } from '../../lib/models/describe';
 import { geometry } from '../../lib/models/geometry';
-import { alexnetSmallSpec, alexnetSpec } from '../../lib/models/spec';
+import { alexnetSmallSpec, alexnetSpec, netDefaults } from '../../lib/models/spec';
 import { expectClose } from '../support/close';
 
-const OPTIONS = {
-  classes: 1000,
-  preset: 'paper',
-  conv6: false,
-  norm: true,
-  pooling: 'overlapping',
-  dropout: 0.5,
-  width: 1,
-} as const;
-const spec = (options = {}) => alexnetSpec({ ...OPTIONS, ...options });
+const spec = (options = {}) => alexnetSpec({ classes: 1000, ...netDefaults, ...options });
 const two = [device('cpu:0'), device('cpu:1')];
 const total = (rows: readonly { parameters: number; flops: number }[], what: 'parameters' | 'flops') =>
   rows.reduce((sum, row) => sum + row[what], 0);
@@ -90,7 +81,7 @@ test('the 2012 code takes 224×224 images as well: the last windows of conv1 han
 }, 60_000);
 
 test("the small net normalises pixels divided by 64 as the text's net normalises whole ones", async () => {
-  const small = alexnetSmallSpec({ ...OPTIONS, classes: 10, channels: 1, size: 28 });
+  const small = alexnetSmallSpec({ classes: 10, ...netDefaults, channels: 1, size: 28 });
   const text = spec();
   using pixels = uniform([2, 7, 5, 5], { low: -120, high: 120, seed: 4 });
   using scaled = ops.mul(pixels, 1 / 64);

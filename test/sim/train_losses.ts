@@ -4,23 +4,13 @@
 import { createHash } from 'node:crypto';
 import { device, ops, optim, type Tensor, tape, tensor, uniform } from '../../lib';
 import { ColumnNet } from '../../lib/models/column_net';
-import { alexnetSmallSpec, type NetSpec } from '../../lib/models/spec';
+import { alexnetSmallSpec, type NetSpec, netDefaults } from '../../lib/models/spec';
 
 const BATCH = 2;
 
 /** All layers of the network of the text, with an eighth of the small net's maps. */
 function scaledDown(): NetSpec {
-  const small = alexnetSmallSpec({
-    classes: 4,
-    preset: 'paper',
-    conv6: false,
-    norm: true,
-    pooling: 'overlapping',
-    dropout: 0.5,
-    width: 1,
-    channels: 1,
-    size: 28,
-  });
+  const small = alexnetSmallSpec({ classes: 4, ...netDefaults, channels: 1, size: 28 });
   return {
     ...small,
     convs: small.convs.map((c) => ({ ...c, filters: c.filters / 8, weightStd: c.weightStd * 2 })),
