@@ -14,11 +14,9 @@ const real = (low: number, high = Number.MAX_VALUE, orNull = '') => {
 };
 const wholeOrNull = (low: number, high?: number) => whole(low, high, ', or null').nullable();
 const realOrNull = (low: number) => real(low, undefined, ', or null').nullable();
-const fraction = z.number({ error: 'a number between 0 and 1' }).gt(0, { error: 'a number between 0 and 1' }).lt(1, {
-  error: 'a number between 0 and 1',
-});
-const shareError = { error: 'a number of at least 0, below 1' };
-const share = z.number(shareError).min(0, shareError).lt(1, shareError);
+const numberThat = (error: string, holds: (n: number) => boolean) => z.number({ error }).refine(holds, { error });
+const fraction = numberThat('a number between 0 and 1', (n) => n > 0 && n < 1);
+const share = numberThat('a number of at least 0, below 1', (n) => n >= 0 && n < 1);
 const flag = z.boolean({ error: 'true or false' });
 const oneOf = <const T extends readonly string[]>(names: T) => z.enum(names, { error: `one of ${names.join(', ')}` });
 
@@ -91,9 +89,7 @@ export const schema = z.strictObject({
   /** Share of the hidden layers' outputs that a training step drops. */
   dropout: share,
   /** Factor of every layer's number of maps or hidden units. */
-  width: z.number({ error: 'a number above 0, at most 16' }).gt(0, { error: 'a number above 0, at most 16' }).max(16, {
-    error: 'a number above 0, at most 16',
-  }),
+  width: numberThat('a number above 0, at most 16', (n) => n > 0 && n <= 16),
   batch: whole(1, 65_536),
   epochs: whole(0, 1_000_000),
   lr: real(0),
