@@ -15,8 +15,8 @@ namespace convtape {
 inline int availableCores() {
 #if defined(__linux__)
   cpu_set_t allowed;
-  // Fails where a machine has more than 1024 cores.
-  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return std::max(1, CPU_COUNT(&allowed));
+  // Fails where the machine has more than the 1024 cores of a cpu_set_t.
+  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
 #endif
   return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }

@@ -56,7 +56,7 @@ RecordThreads& RecordThreads::instance() {
 }
 
 RecordThreads::RecordThreads() {
-  for (int i = 0; i < std::max(2, availableCores()); ++i) std::thread([this] { work(); }).detach();
+  for (int i = std::max(2, availableCores()); i > 0; --i) std::thread([this] { work(); }).detach();
 }
 
 void RecordThreads::submit(std::shared_ptr<RecordBatch> batch) {
