@@ -15,21 +15,22 @@ torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 torch.manual_seed(0)
 
 
-def norm(t):
-    return F.local_response_norm(t, 5, 5e-4, 0.75, 2.0)  # PyTorch divides alpha by the size
+def norm(t, alpha):
+    return F.local_response_norm(t, 5, 5 * alpha, 0.75, 2.0)  # PyTorch divides alpha by the size
 
 
 class Net(nn.Module):
     """Five convolutions (arguments of nn.Conv2d) and three fully-connected layers (sizes from the last maps on)."""
 
-    def __init__(self, convolutions, units):
+    def __init__(self, convolutions, units, alpha):
         super().__init__()
+        self.alpha = alpha
         self.c1, self.c2, self.c3, self.c4, self.c5 = convolutions
         self.f6, self.f7, self.f8 = (nn.Linear(n, m) for n, m in zip(units, units[1:]))
 
     def forward(self, x):
-        x = F.max_pool2d(norm(F.relu(self.c1(x))), 3, 2)
-        x = F.max_pool2d(norm(F.relu(self.c2(x))), 3, 2)
+        x = F.max_pool2d(norm(F.relu(self.c1(x)), self.alpha), 3, 2)
+        x = F.max_pool2d(norm(F.relu(self.c2(x)), self.alpha), 3, 2)
         x = F.relu(self.c4(F.relu(self.c3(x))))
         x = F.max_pool2d(F.relu(self.c5(x)), 3, 2).flatten(1)
         x = F.dropout(F.relu(self.f6(x)), 0.5, self.training)
@@ -47,6 +48,7 @@ def alexnet():
             nn.Conv2d(384, 256, 3, 1, 1, groups=2),
         ],
         [9216, 4096, 4096, 1000],
+        alpha=1e-4,
     )
 
 
@@ -60,6 +62,7 @@ def small():
             nn.Conv2d(96, 64, 3, 1, 1, groups=2),
         ],
         [256, 512, 512, 10],
+        alpha=1e-4 * 64**2,  # its inputs are pixels / 64
     )
 
 
