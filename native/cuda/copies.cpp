@@ -30,8 +30,8 @@ void GpuDevice::copyInside(const std::shared_ptr<Storage>& to, const std::shared
         awaitArrival(to);
         if (from->bytes()) check(cudaMemcpyAsync(to, from->data, from->bytes(), cudaMemcpyDeviceToDevice, compute_), "", "cudaMemcpyAsync");
       });
-    status->set(std::move(error));
-    imports_.computed({from->status}, {status});
+    status->set(error);
+    if (!error) imports_.computed(&from->status, 1, &status, 1);
   });
 }
 

@@ -244,6 +244,7 @@ void GpuDevice::launch(Launch&& work) {
 }
 
 void GpuDevice::runLaunch(const Launch& work) {
+  bool ran = false;
   perform(
       work, *this, failures_,
       [&] {
@@ -251,12 +252,13 @@ void GpuDevice::runLaunch(const Launch& work) {
           for (int i = 0; i < work.operands.inputs; ++i) awaitArrival(work.operands.in[i].data);
           for (int i = 0; i < work.operands.outputs; ++i) awaitArrival(work.operands.out[i].data);
           runner_.run(work.op, work.params, work.operands, work.precision);
+          ran = true;
         } catch (const Error& e) {
           throw Error(*understand(e));
         }
       },
       lost());
-  imports_.computed(work);
+  if (ran) imports_.computed(work);
 }
 
 void GpuDevice::toBlock(void* to, const void* from, size_t bytes, const EventPtr& after) {

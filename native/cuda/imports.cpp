@@ -12,19 +12,24 @@ void Imports::begin(std::shared_ptr<Status> status) {
   ++underWay_;
 }
 
-void Imports::computed(const Launch& work) {
-  if (!anyUnderWay()) return;
+void Imports::computed(const Launch& work) { computed(work.inStatus, work.operands.inputs, work.outStatus, work.operands.outputs); }
+
+void Imports::computed(const std::shared_ptr<Status>* in, int inputs, const std::shared_ptr<Status>* out, int outputs) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  // An import may have ended, and told its values, since the work looked at them.
+  for (int i = 0; i < inputs; ++i)
+    if (auto error = in[i] ? in[i]->error() : nullptr) {
+      for (int o = 0; o < outputs; ++o)
+        if (out[o]) out[o]->set(error);
+      return;
+    }
+  if (underWay_ == 0) return;
   const auto given = [](const std::shared_ptr<Status>* all, int count) {
     std::vector<std::shared_ptr<Status>> some;
     std::copy_if(all, all + count, std::back_inserter(some), [](const auto& status) { return status != nullptr; });
     return some;
   };
-  computed(given(work.inStatus, work.operands.inputs), given(work.outStatus, work.operands.outputs));
-}
-
-void Imports::computed(std::vector<std::shared_ptr<Status>> in, std::vector<std::shared_ptr<Status>> out) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  if (underWay_ > 0) flows_.push_back({nullptr, std::move(in), std::move(out)});
+  flows_.push_back({nullptr, given(in, inputs), given(out, outputs)});
 }
 
 bool Imports::anyUnderWay() const {

@@ -17,8 +17,8 @@ class Imports {
  public:
   // On the submission thread, in the order of the work.
   void begin(std::shared_ptr<Status> status);
-  void computed(const Launch& work);
-  void computed(std::vector<std::shared_ptr<Status>> in, std::vector<std::shared_ptr<Status>> out);
+  void computed(const Launch& work);  // that ran: its inputs were not in error when it was launched
+  void computed(const std::shared_ptr<Status>* in, int inputs, const std::shared_ptr<Status>* out, int outputs);
   bool anyUnderWay() const;
   // On the completion thread: the oldest import has ended.
   void end(const std::shared_ptr<const Error>& error);

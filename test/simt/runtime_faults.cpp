@@ -1,9 +1,12 @@
 // Work that crosses between two simulated GPUs as the package has it: values go over, are overwritten as soon as they have gone, are
 // replaced where they arrived, and come back. CONVTAPE_PLANTED names the fault that is planted in the runtime's text, if any
-// (test/simt/runtime_faults.test.ts). Prints what the values are, or the error that came in their place.
+// (test/simt/runtime_faults.test.ts). Prints what the values are, or the error that came in their place. With the argument `kernel` or
+// `copy` the first GPU sends what a kernel of its own should have computed that failed, and such a thing is the first to use it.
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 #include "core/device.h"
@@ -15,6 +18,10 @@ namespace convtape {
 bool planted(const char* fault) {
   const char* wanted = std::getenv("CONVTAPE_PLANTED");
   return wanted && std::strcmp(wanted, fault) == 0;
+}
+
+void late() {
+  if (planted("late")) std::this_thread::sleep_for(std::chrono::milliseconds(200));
 }
 
 namespace sim {
@@ -55,10 +62,7 @@ void report(const char* what, const Values& values, float expected) {
   std::printf(wrong ? "%s: wrong values\n" : "%s: right\n", what);
 }
 
-void run() {
-  const auto devices = sim::createDevices();
-  Device &first = *devices.at(0), &second = *devices.at(1);
-  for (auto* pair : {&first, &second}) pair->peerAccess(pair == &first ? second : first);  // tried before the work, not amid it
+void cross(Device& first, Device& second) {
   const std::vector<float> ones(kCount, 1.0f);
   const Values x = make(first), sent = make(first), back = make(first);
   const Values arrived = make(second), used = make(second), usedAgain = make(second);
@@ -73,6 +77,27 @@ void run() {
   report("what came first", used, 1);
   report("what came then", usedAgain, -1);
   report("what came back", back, -1);
+}
+
+void failAndCross(Device& first, Device& second, bool copyFirst) {
+  const Values sent = make(first), arrived = make(second), used = make(second), copied = make(second);
+  negate(make(first), sent);  // reads memory that nothing has written
+  second.copyFrom(arrived, sent);
+  if (copyFirst) second.copyFrom(copied, arrived);
+  negate(arrived, used);
+  if (!copyFirst) second.copyFrom(copied, arrived);
+  report("what was computed", used, 1);
+  report("what was copied", copied, -1);
+}
+
+void run(const char* failing) {
+  const auto devices = sim::createDevices();
+  Device &first = *devices.at(0), &second = *devices.at(1);
+  for (auto* pair : {&first, &second}) pair->peerAccess(pair == &first ? second : first);  // tried before the work, not amid it
+  if (failing)
+    failAndCross(first, second, std::strcmp(failing, "copy") == 0);
+  else
+    cross(first, second);
   std::fflush(stdout);
   std::_Exit(0);  // the devices' threads never end
 }
@@ -80,6 +105,6 @@ void run() {
 }  // namespace
 }  // namespace convtape
 
-int main() {
-  convtape::run();
+int main(int, char** arguments) {
+  convtape::run(arguments[1]);
 }

@@ -48,6 +48,17 @@ const faults: Fault[] = [
   },
 ];
 
+/** Not faults: times that the runtime must be right at. */
+const delays: Omit<Fault, 'kind'>[] = [
+  ['device', 'if (ran) imports_.computed('],
+  ['copies', 'if (!error) imports_.computed('],
+].map(([file, right]) => ({
+  name: 'late',
+  file: file!,
+  right: right!,
+  wrong: `late();\n    ${right}`,
+}));
+
 // Which of these it is depends on the order that the fault left open: the last is a copy that came before the memory was anybody's.
 const found =
   /(kernel unary on sim:[01]|cudaMemcpy(Peer)?Async): .*(missing event between streams: .* on another stream|reads uninitialised global memory|a copy (reads|writes) outside an allocation).*\(on sim:[01], which/;
@@ -59,19 +70,22 @@ beforeAll(() => {
   mkdirSync(folder, { recursive: true });
   for (const file of ['device', 'copies']) {
     let text = readFileSync(join(root, `native/cuda/${file}.cpp`), 'utf8');
-    for (const fault of faults.filter((f) => f.file === file)) {
+    for (const fault of [...faults, ...delays].filter((f) => f.file === file)) {
       expect(text.split(fault.right).length).toBe(2);
       text = text.replace(fault.right, () => fault.wrong);
     }
-    writeFileSync(join(folder, `${file}.cpp`), `namespace convtape { bool planted(const char*); }\n${text}`);
+    writeFileSync(
+      join(folder, `${file}.cpp`),
+      `namespace convtape { bool planted(const char*); void late(); }\n${text}`,
+    );
   }
   program = buildTarget('simt_runtime_faults');
 }, 900_000);
 
 const seeds = [1, 2, 3];
 
-function crossing(streams: string, seed: number, settings: Record<string, string>): string[] {
-  const run = spawnSync(program, {
+function crossing(streams: string, seed: number, settings: Record<string, string>, ...args: string[]): string[] {
+  const run = spawnSync(program, args, {
     encoding: 'utf8',
     timeout: 60_000,
     env: { ...simulated(2, { seed, streams }), ...settings },
@@ -98,6 +112,23 @@ test.each(faults)('$kind: found and named', ({ name }) => {
         streams,
         seed,
         lines: expect.arrayContaining([expect.stringMatching(found)]),
+      });
+    }
+});
+
+test.each([
+  ['kernel', 'none'],
+  ['kernel', 'late'],
+  ['copy', 'late'],
+])("a device's error follows its values to another, first used by a %s, delay: %s", (use, delay) => {
+  for (const streams of policies)
+    for (const seed of seeds) {
+      const lines = crossing(streams, seed, { CONVTAPE_PLANTED: delay }, use);
+      const error = /: .*reads uninitialised global memory.*\(on sim:0, which/;
+      expect({ streams, seed, lines }).toEqual({
+        streams,
+        seed,
+        lines: [expect.stringMatching(error), expect.stringMatching(error)],
       });
     }
 });
