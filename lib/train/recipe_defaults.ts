@@ -40,7 +40,7 @@ export const defaults: Record<(typeof modelNames)[number], RecipeInput> = {
   'alexnet-small': {
     epochs: 10,
     lr: 0.05,
-    // From such weights and at that rate, a run without warmup may lose up to half the maps of conv2 and conv3 in its first steps.
+    // At this rate from the first step on, as many as half the maps of conv2 and conv3 can end up without an answer to any image.
     schedule: { kind: 'cosine', warmup: 0.5, final: 0 },
     input: { scale: 1 / smallPixels },
     augmentation: { colour: 0 },
