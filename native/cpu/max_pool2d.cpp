@@ -85,6 +85,14 @@ void backward(const Window2d& p, const PhasedRow& row, Shape shape, const float*
   gather(dx, context, make, term);
 }
 
+// body(index), places as they are kept: windows of a shape known at compile time have few enough for bytes.
+template <class Shape, class Body>
+void withIndex(Shape, const Operand& index, Body&& body) {
+  if constexpr (!Shape::kKnown)
+    if (index.dtype == DType::I32) return body(index.i32());
+  body(index.u8());
+}
+
 }  // namespace
 
 void run(const MaxPool2d::Params& p, const Operands& o, Context& context) {
@@ -92,10 +100,7 @@ void run(const MaxPool2d::Params& p, const Operands& o, Context& context) {
   if (OverlappingPool::takes(p)) return OverlappingPool(p).forward(o.in[0].f32(), o.out[0].f32(), o.out[1].u8(), context);
   const PhasedRow row(p);
   withShape(p, row, [&](auto shape) {
-    if (o.out[1].dtype == DType::I32)
-      forward(p, row, shape, o.in[0].f32(), o.out[0].f32(), o.out[1].i32(), context);
-    else
-      forward(p, row, shape, o.in[0].f32(), o.out[0].f32(), o.out[1].u8(), context);
+    withIndex(shape, o.out[1], [&](auto* index) { forward(p, row, shape, o.in[0].f32(), o.out[0].f32(), index, context); });
   });
 }
 
@@ -104,10 +109,7 @@ void run(const MaxPool2dGrad::Params& p, const Operands& o, Context& context) {
   if (OverlappingPool::takes(p)) return OverlappingPool(p).backward(o.in[0].f32(), o.in[1].u8(), o.out[0].f32(), context);
   const PhasedRow row(p);
   withShape(p, row, [&](auto shape) {
-    if (o.in[1].dtype == DType::I32)
-      backward(p, row, shape, o.in[0].f32(), o.in[1].i32(), o.out[0].f32(), context);
-    else
-      backward(p, row, shape, o.in[0].f32(), o.in[1].u8(), o.out[0].f32(), context);
+    withIndex(shape, o.in[1], [&](auto* index) { backward(p, row, shape, o.in[0].f32(), index, o.out[0].f32(), context); });
   });
 }
 

@@ -11,6 +11,7 @@ namespace convtape::cpu::CONVTAPE_ISA {
 // A window whose size and stride are known at compile time where they are not 0.
 template <int kKernel, int kStride>
 struct PoolShape {
+  static constexpr bool kKnown = kKernel != 0;
   PoolShape(const Window2d& p, const PhasedRow& row) : p(p), row(row) {}
   int64_t kernelHeight() const { return kKernel ? kKernel : p.kernelHeight; }
   int64_t kernelWidth() const { return kKernel ? kKernel : p.kernelWidth; }
