@@ -76,19 +76,22 @@ function presetDefaults({ preset, model = 'alexnet' }: RecipeInput): RecipeInput
   return presets[preset as Recipe['preset']][model] ?? {};
 }
 
-/** `over` laid over `base`: objects key by key, everything else replaced. A schedule of another kind replaces the whole schedule. */
+/** `over` laid over `base`: objects key by key, everything else replaced. Of a schedule, one of another kind leaves the warmup alone. */
 function overlay(base: RecipeInput, over: RecipeInput): RecipeInput {
   const out: RecipeInput = { ...base };
   for (const [key, value] of Object.entries(over)) {
     const before = out[key];
-    if (key === 'schedule' && typeof value === 'string')
-      out[key] = isRecord(before) && before['kind'] === value ? before : { kind: value };
+    if (key === 'schedule') out[key] = overlaySchedule(before, typeof value === 'string' ? { kind: value } : value);
     else if (key === 'devices' && typeof value === 'string') out[key] = value.split(',').map((name) => name.trim());
-    else if (isRecord(value) && isRecord(before) && !('kind' in value && value['kind'] !== before['kind']))
-      out[key] = overlay(before, value);
-    else out[key] = value;
+    else out[key] = isRecord(value) && isRecord(before) ? overlay(before, value) : value;
   }
   return out;
+}
+
+function overlaySchedule(before: unknown, value: unknown): unknown {
+  if (!isRecord(before) || !isRecord(value)) return value;
+  if (!('kind' in value) || value['kind'] === before['kind']) return overlay(before, value);
+  return 'warmup' in before ? { warmup: before['warmup'], ...value } : value;
 }
 
 const isRecord = (value: unknown): value is RecipeInput =>

@@ -16,7 +16,7 @@ export const alexnet: Omit<Recipe, 'data' | 'devices'> = {
   biasWeightDecay: null,
   groups: [],
   seed: 0,
-  schedule: { kind: 'plateau', patience: 3, factor: 0.1, drops: 3, latest: [] },
+  schedule: { kind: 'plateau', patience: 3, factor: 0.1, drops: 3, latest: [], warmup: 0 },
   init: { from: null, reset: [], weightStd: null },
   input: { mean: 'image', scale: 1 },
   augmentation: { crop: true, pad: 0, mirror: true, share: 1, colour: 0.1, colourUntil: null },

@@ -21,6 +21,8 @@ const flag = z.boolean({ error: 'true or false' });
 const oneOf = <const T extends readonly string[]>(names: T) => z.enum(names, { error: `one of ${names.join(', ')}` });
 
 const passes = (example: string) => z.array(real(0), { error: `a list of passes, such as ${example}` });
+/** Passes in which the rate rises from 0, before anything else that a schedule does. */
+const warmup = real(0).default(0);
 
 /** Divides the rate by 1/`factor` when the validation error has not improved for `patience` evaluations; after `drops` drops the run ends. */
 const plateau = z.strictObject({
@@ -30,20 +32,22 @@ const plateau = z.strictObject({
   drops: whole(0, 100).default(3),
   /** Passes by which the first, the second, … drop comes in any case, so that a run of limited length has its low rates as well. */
   latest: passes('[40, 70, 85]').default([]),
+  warmup,
 });
 /** Multiplies the rate by `factor` at the start of each of the passes `at` (the first pass is 0). */
 const steps = z.strictObject({
   kind: z.literal('steps'),
   at: passes('[25, 51, 79]').default([25, 51, 79]),
   factor: fraction.default(0.1),
+  warmup,
 });
 /** The rate rises over the first `warmup` passes and falls on half a cosine to `final` times its height at the end of the run. */
 const cosine = z.strictObject({
   kind: z.literal('cosine'),
-  warmup: real(0).default(0),
+  warmup,
   final: real(0, 1).default(0),
 });
-const constant = z.strictObject({ kind: z.literal('constant') });
+const constant = z.strictObject({ kind: z.literal('constant'), warmup });
 
 export const schedules = { plateau, steps, cosine, constant };
 const schedule = z.discriminatedUnion('kind', [plateau, steps, cosine, constant], {

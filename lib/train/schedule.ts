@@ -26,6 +26,11 @@ export class RateSchedule {
 
   /** What the schedule multiplies the first rate by at that point. */
   factor(epoch: number): number {
+    const { warmup } = this.schedule;
+    return epoch < warmup ? epoch / warmup : this.#afterWarmup(epoch);
+  }
+
+  #afterWarmup(epoch: number): number {
     const s = this.schedule;
     switch (s.kind) {
       case 'constant':
@@ -35,7 +40,6 @@ export class RateSchedule {
       case 'steps':
         return s.factor ** s.at.filter((at) => at <= epoch).length;
       case 'cosine': {
-        if (epoch < s.warmup) return epoch / s.warmup;
         const t = Math.min(1, (epoch - s.warmup) / Math.max(this.epochs - s.warmup, Number.MIN_VALUE));
         return s.final + ((1 - s.final) * (1 + Math.cos(Math.PI * t))) / 2;
       }

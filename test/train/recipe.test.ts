@@ -7,7 +7,7 @@ const base = { data: 'fashion-mnist', model: 'alexnet-small' };
 test("a recipe is complete, with the model's and the preset's defaults", () => {
   const full = resolveRecipe({ data: 'folder:photos', model: 'alexnet' });
   expect(full).toMatchObject({ batch: 128, epochs: 90, lr: 0.01, momentum: 0.9, weightDecay: 0.0005, preset: 'paper' });
-  expect(full.schedule).toEqual({ kind: 'plateau', patience: 3, factor: 0.1, drops: 3, latest: [] });
+  expect(full.schedule).toEqual({ kind: 'plateau', patience: 3, factor: 0.1, drops: 3, latest: [], warmup: 0 });
   const original = resolveRecipe({ data: 'folder:photos', model: 'alexnet', preset: 'layers-145' });
   expect(original).toMatchObject({ biasLr: 0.02, biasWeightDecay: 0, schedule: { kind: 'steps', at: [25, 51, 79] } });
   expect(original.augmentation).toEqual({ crop: true, pad: 0, mirror: true, share: 32, colour: 0.1, colourUntil: 67 });
@@ -70,11 +70,19 @@ test('--set lays values in by dotted path, as the types they look like', () => {
   const named: RecipeInput = { ...base };
   setKey(named, 'schedule=steps');
   setKey(named, 'schedule.factor=.5');
-  expect(resolveRecipe(named).schedule).toEqual({ kind: 'steps', at: [25, 51, 79], factor: 0.5 });
+  // Another kind of schedule leaves the small net its warmup, without which it loses maps (lib/train/recipe_defaults.ts).
+  expect(resolveRecipe(named).schedule).toEqual({ kind: 'steps', at: [25, 51, 79], factor: 0.5, warmup: 0.5 });
   // A part of the default schedule, without naming its kind.
   const part: RecipeInput = { data: 'folder:x', model: 'alexnet' };
   setKey(part, 'schedule.patience=7');
-  expect(resolveRecipe(part).schedule).toEqual({ kind: 'plateau', patience: 7, factor: 0.1, drops: 3, latest: [] });
+  expect(resolveRecipe(part).schedule).toEqual({
+    kind: 'plateau',
+    patience: 7,
+    factor: 0.1,
+    drops: 3,
+    latest: [],
+    warmup: 0,
+  });
 });
 
 test('--set refuses what is no assignment, and cannot reach a prototype', () => {

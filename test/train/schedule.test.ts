@@ -1,7 +1,11 @@
 import { RateSchedule } from '../../lib/train/schedule';
 
 test('plateau: the rate drops when the error stops improving, three times, then the run ends', () => {
-  const schedule = new RateSchedule({ kind: 'plateau', patience: 2, factor: 0.1, drops: 3, latest: [] }, 0.01, 90);
+  const schedule = new RateSchedule(
+    { kind: 'plateau', patience: 2, factor: 0.1, drops: 3, latest: [], warmup: 0 },
+    0.01,
+    90,
+  );
   const rates: number[] = [];
   const going: boolean[] = [];
   for (const error of [0.5, 0.4, 0.4, 0.41, 0.39, 0.4, 0.4, 0.4, 0.4, 0.39, 0.5]) {
@@ -14,7 +18,8 @@ test('plateau: the rate drops when the error stops improving, three times, then 
 });
 
 test('plateau goes on from its state as if nothing had happened', () => {
-  const make = () => new RateSchedule({ kind: 'plateau', patience: 3, factor: 0.5, drops: 2, latest: [] }, 1, 10);
+  const make = () =>
+    new RateSchedule({ kind: 'plateau', patience: 3, factor: 0.5, drops: 2, latest: [], warmup: 0 }, 1, 10);
   const errors = [0.3, 0.4, 0.35, 0.31, 0.2, 0.25, 0.22, 0.21, 0.3, 0.4, 0.5];
   const whole = make();
   const expected = errors.map((e) => [whole.observe(e, 0), whole.rate(0)]);
@@ -29,7 +34,7 @@ test('plateau goes on from its state as if nothing had happened', () => {
 });
 
 test('steps, cosine and constant are functions of the passes made', () => {
-  const steps = new RateSchedule({ kind: 'steps', at: [2, 4.5], factor: 0.1 }, 1, 6);
+  const steps = new RateSchedule({ kind: 'steps', at: [2, 4.5], factor: 0.1, warmup: 0 }, 1, 6);
   expect([0, 1.99, 2, 4.4, 4.5, 6].map((e) => steps.rate(e))).toEqual([1, 1, 0.1, 0.1, 0.1 ** 2, 0.1 ** 2]);
   const cosine = new RateSchedule({ kind: 'cosine', warmup: 1, final: 0.1 }, 2, 5);
   [
@@ -42,14 +47,14 @@ test('steps, cosine and constant are functions of the passes made', () => {
   ].forEach(([epoch, rate]) => {
     expect(cosine.rate(epoch!)).toBeCloseTo(rate!, 12);
   });
-  const constant = new RateSchedule({ kind: 'constant' }, 0.3, 5);
+  const constant = new RateSchedule({ kind: 'constant', warmup: 0 }, 0.3, 5);
   expect(constant.rate(4)).toBe(0.3);
   expect(constant.observe(1, 0)).toBe(true);
 });
 
 test('plateau: a drop comes by its pass at the latest, and the end only from the errors', () => {
   const make = () =>
-    new RateSchedule({ kind: 'plateau', patience: 3, factor: 0.5, drops: 2, latest: [4, 6, 7] }, 1, 10);
+    new RateSchedule({ kind: 'plateau', patience: 3, factor: 0.5, drops: 2, latest: [4, 6, 7], warmup: 0 }, 1, 10);
   const errors = [0.5, 0.6, 0.6, 0.6, 0.4, 0.3, 0.2, 0.1, 0.2, 0.2, 0.2];
   let schedule = make();
   const seen = errors.map((error, i) => {
@@ -62,4 +67,19 @@ test('plateau: a drop comes by its pass at the latest, and the end only from the
   expect(seen).toEqual(
     [1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25].map((rate, i) => [i < errors.length - 1, rate]),
   );
+});
+
+test('every schedule begins with its warmup: the rate rises in proportion', () => {
+  const warmup = 0.5;
+  const rise = [0, 0.125, 0.25, 0.49].map((epoch) => (2 * epoch) / 0.5);
+  for (const schedule of [
+    { kind: 'plateau', patience: 3, factor: 0.1, drops: 3, latest: [], warmup },
+    { kind: 'steps', at: [1], factor: 0.1, warmup },
+    { kind: 'cosine', final: 0, warmup },
+    { kind: 'constant', warmup },
+  ] as const) {
+    const rates = new RateSchedule(schedule as never, 2, 5);
+    expect([0, 0.125, 0.25, 0.49].map((epoch) => rates.rate(epoch))).toEqual(rise);
+    expect(rates.rate(0.5)).toBe(2);
+  }
 });
