@@ -3,6 +3,7 @@ import { device, numThreads, ops, randn } from '../../lib';
 import { Bench } from '../../lib/bench/bench';
 import { compare } from '../../lib/bench/compare';
 import { type Case, measure } from '../../lib/bench/measure';
+import { operatorNames, opsSuite } from '../../lib/bench/ops';
 import { type BenchResult, parseResult } from '../../lib/bench/schema';
 import { addon } from '../../lib/native/addon';
 import { collectBeforeEach } from '../support/memory';
@@ -157,3 +158,23 @@ test('the machine’s rates are of this world, and wrong questions are refused',
   expect(() => call('fma', 1, 'x')).toThrow('seconds must be from');
   expect(() => call('read', 1)).toThrow('bytes must be from');
 });
+
+test('operators are timed in memory they use again: no tape of a gradient keeps what they make', async () => {
+  // What is alive in the middle of a sample, at the most: as much after many calls as after few.
+  const peaks = new Map<string, number[]>();
+  for (const reps of [2, 40]) {
+    const bench = new Bench({
+      quick: true,
+      reps,
+      sample: 0.005,
+      onRow: ({ id }) => {
+        peaks.set(id, [...(peaks.get(id) ?? []), cpu.memory().peak]);
+        cpu.resetPeak();
+      },
+    });
+    cpu.resetPeak();
+    await opsSuite(bench, { device: cpu });
+  }
+  expect(peaks.size).toBeGreaterThan(operatorNames.length);
+  for (const [id, [few, many]] of peaks) expect([id, many! / few!]).toEqual([id, expect.closeTo(1, 1)]);
+}, 120_000);
