@@ -76,7 +76,7 @@ function presetDefaults({ preset, model = 'alexnet' }: RecipeInput): RecipeInput
   return presets[preset as Recipe['preset']][model] ?? {};
 }
 
-/** `over` laid over `base`: objects key by key, everything else replaced. Of a schedule, one of another kind leaves the warmup alone. */
+/** `over` laid over `base`: objects key by key, everything else replaced. */
 function overlay(base: RecipeInput, over: RecipeInput): RecipeInput {
   const out: RecipeInput = { ...base };
   for (const [key, value] of Object.entries(over)) {
@@ -88,10 +88,11 @@ function overlay(base: RecipeInput, over: RecipeInput): RecipeInput {
   return out;
 }
 
+// One of another kind leaves the model its warmup, but for a constant rate, which is what it says.
 function overlaySchedule(before: unknown, value: unknown): unknown {
   if (!isRecord(before) || !isRecord(value)) return value;
   if (!('kind' in value) || value['kind'] === before['kind']) return overlay(before, value);
-  return 'warmup' in before ? { warmup: before['warmup'], ...value } : value;
+  return 'warmup' in before && value['kind'] !== 'constant' ? { warmup: before['warmup'], ...value } : value;
 }
 
 const isRecord = (value: unknown): value is RecipeInput =>

@@ -72,6 +72,9 @@ test('--set lays values in by dotted path, as the types they look like', () => {
   setKey(named, 'schedule.factor=.5');
   // Another kind of schedule leaves the small net its warmup, without which it loses maps (lib/train/recipe_defaults.ts).
   expect(resolveRecipe(named).schedule).toEqual({ kind: 'steps', at: [25, 51, 79], factor: 0.5, warmup: 0.5 });
+  const constant: RecipeInput = { ...base };
+  setKey(constant, 'schedule=constant');
+  expect(resolveRecipe(constant).schedule).toEqual({ kind: 'constant', warmup: 0 });
   // A part of the default schedule, without naming its kind.
   const part: RecipeInput = { data: 'folder:x', model: 'alexnet' };
   setKey(part, 'schedule.patience=7');
