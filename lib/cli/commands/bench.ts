@@ -15,9 +15,9 @@ import {
   withoutEmpty,
 } from '../../bench/format';
 import { growthSentences, growthSuite } from '../../bench/growth';
-import { layersSuite } from '../../bench/layers';
+import { layerNames, layersSuite } from '../../bench/layers';
 import { type NetName, netNames } from '../../bench/nets';
-import { opsSuite } from '../../bench/ops';
+import { operatorNames, opsSuite } from '../../bench/ops';
 import { addPeers } from '../../bench/peers';
 import { writeReport } from '../../bench/report';
 import { type BenchResult, parseResult } from '../../bench/schema';
@@ -66,6 +66,8 @@ export function benchCommand(program: Command, io: Io): void {
   )
     .option('--layer <name...>', 'only these')
     .action(async (options: NetOptions & { layer?: string[] }) => {
+      for (const name of options.layer ?? [])
+        known(layerNames(options.model), name, `--layer: ${options.model} has no layer`);
       await runSuite(io, 'layers', options, (b) => layers(b, options));
     });
 
@@ -76,6 +78,7 @@ export function benchCommand(program: Command, io: Io): void {
   )
     .option('--op <name...>', 'only these')
     .action(async (options: DeviceOptions & { op?: string[] }) => {
+      for (const name of options.op ?? []) known(operatorNames, name, '--op: there is no benchmark of');
       await runSuite(io, 'ops', options, (b) =>
         opsSuite(b, { device: oneDevice(options, 'ops'), ...(options.op && { only: options.op }) }),
       );
@@ -183,6 +186,11 @@ function netName(name: string): NetName {
 function comparedTime(text: string): 'wall' | 'cpu' {
   if (text === 'wall' || text === 'cpu') return text;
   throw new InvalidArgumentError('It must be wall or cpu.');
+}
+
+/** Before the minutes that a measurement takes, not after them. */
+function known(names: readonly string[], name: string, complaint: string): void {
+  if (!names.includes(name)) throw new UsageError(`${complaint} '${name}'; choose from ${names.join(', ')}`);
 }
 
 /** Both forms where no devices are named. */
