@@ -41,9 +41,12 @@ function say(step, text) {
   process.stderr.write(`${step.padEnd(13)}${text}\n`);
 }
 
+/** What is not to be gone on from has been said. What runs beside it is waited for: apt-get must not be cut off in the middle. */
+class Stopped extends Error {}
+
 function stop(step, text) {
   say(step, text);
-  process.exit(1);
+  throw new Stopped(step);
 }
 
 function readState() {
@@ -133,7 +136,6 @@ function aptPrefix() {
 let updated = false;
 async function aptInstall(step, packages) {
   const prefix = aptPrefix();
-  if (!prefix) return { ok: false, reason: 'needs root, or sudo without a password' };
   const apt = [
     'env',
     'DEBIAN_FRONTEND=noninteractive',
@@ -154,6 +156,12 @@ async function aptInstall(step, packages) {
   return { ok: false, reason: run.output.split('\n').find((line) => line.startsWith('E: ')) ?? tail(run.output, 1) };
 }
 
+/** Why apt-get may not be called; null where it may. */
+function aptRefusal() {
+  if (!mayInstall) return 'installing is switched off';
+  return aptPrefix() ? null : 'needs root, or sudo without a password';
+}
+
 const byHand = (packages) => `sudo apt-get update && sudo apt-get install -y ${packages.join(' ')}`;
 
 async function systemPackages() {
@@ -161,9 +169,8 @@ async function systemPackages() {
   if (missing.length > 0) {
     const packages = missing.map((m) => m.package);
     const what = missing.map((m) => m.what).join(', ');
-    const result = mayInstall
-      ? await aptInstall('tools', packages)
-      : { ok: false, reason: 'installing is switched off' };
+    const refusal = aptRefusal();
+    const result = refusal ? { ok: false, reason: refusal } : await aptInstall('tools', packages);
     const still = result.ok ? missingTools().missing : missing;
     if (still.length > 0) {
       if (result.reason) say('tools', `could not install ${packages.join(' ')}: ${result.reason}`);
@@ -209,7 +216,8 @@ async function optionalPackage({ step, package: name, find, missing, without }) 
   const tries = mayInstall && (options.has('--retry') || !(Date.now() - (tried[name] ?? 0) < 86_400_000));
   let why = '';
   if (tries) {
-    const result = await aptInstall(step, [name]);
+    const refusal = aptRefusal();
+    const result = refusal ? { ok: false, reason: refusal } : await aptInstall(step, [name]);
     if (result.ok && find()) return say(step, `installed ${name} (${result.seconds} s)`);
     saveState({ tried: { ...tried, [name]: Date.now() } });
     why = ` (${result.reason ?? 'not in the package'})`;
@@ -369,13 +377,29 @@ async function typescript() {
   await build('dist', 'build:ts', 'compiling TypeScript', 'dist/index.mjs', sources);
 }
 
-if (Number(process.versions.node.split('.')[0]) < 20)
-  stop('node', `needs Node.js 20 or newer, this is ${process.version}`);
-await lock();
-if (!options.has('--build')) {
+async function packages() {
   await systemPackages();
   for (const each of optional) await optionalPackage(each);
-  await modules();
 }
-// The compiler of TypeScript uses one core, and so does CMake before it compiles.
-await Promise.all([addon(), typescript()]);
+
+async function everything() {
+  if (Number(process.versions.node.split('.')[0]) < 20)
+    stop('node', `needs Node.js 20 or newer, this is ${process.version}`);
+  await lock();
+  let [system, npm] = [Promise.resolve(), Promise.resolve()];
+  if (!options.has('--build')) {
+    if (missingTools().missing.length > 0 && aptRefusal()) await systemPackages();
+    // Both wait for the network, and for nothing of each other's.
+    [system, npm] = [packages(), modules()];
+  }
+  // The compiler of TypeScript uses one core, and so does CMake before it compiles.
+  const ended = await Promise.allSettled([Promise.all([system, npm]).then(addon), npm.then(typescript)]);
+  for (const { reason } of ended) if (reason) throw reason;
+}
+
+try {
+  await everything();
+} catch (error) {
+  if (!(error instanceof Stopped)) throw error;
+  process.exitCode = 1;
+}

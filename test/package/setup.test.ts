@@ -149,6 +149,32 @@ test('with apt-get at hand, what is missing is installed', () => {
   expect(asked(/^apt-get.*install -y --no-install-recommends cmake$/)).toHaveLength(1);
 });
 
+/** Lines of sh that wait until a file has a line that begins so, and fail after a minute. */
+const until = (file: string, words: string) =>
+  `n=0; until grep -qs '^${words}' '${join(folder, file)}'; do n=$((n + 1)); [ $n -lt 600 ] || exit 1; sleep 0.1; done`;
+
+test('apt-get and npm ci run side by side; a failure of one lets the other end', () => {
+  for (const name of ['grep', 'sleep']) symlinkSync(`/bin/${name}`, join(bin, name));
+  command('sudo', 'shift; "$@"');
+  command(
+    'apt-get',
+    `case "$*" in *install*libjpeg-dev*) ${until('calls', 'npm ci')}; touch '${folder}/libjpeg.a';; esac`,
+  );
+  expect(setup()).toMatchObject({ status: 0, text: expect.stringMatching(/^jpeg +installed libjpeg-dev/m) });
+
+  rmSync(join(folder, 'libjpeg.a'));
+  rmSync(join(folder, 'node_modules'), { recursive: true });
+  command('npm', `echo npm error no network; echo failed > '${folder}/failed'; exit 1`);
+  command(
+    'apt-get',
+    `case "$*" in *install*libjpeg-dev*) ${until('failed', 'failed')}
+       sleep 0.2; touch '${folder}/libjpeg.a';; esac`,
+  );
+  const { status, text } = setup('--retry');
+  expect([status, existsSync(join(folder, 'libjpeg.a'))]).toEqual([1, true]);
+  expect(text).toContain("npm ci failed; it needs the npm registry, or npm's cache, once:\nnpm error no network\n");
+});
+
 test('an apt-get that fails is reported with its own words', () => {
   command('sudo', 'shift; "$@"');
   rmSync(join(bin, 'make'));
