@@ -55,13 +55,13 @@ def alexnet():
 def small():
     return Net(
         [
-            nn.Conv2d(1, 32, 5, 1, 2),
-            nn.Conv2d(32, 64, 5, 1, 2, groups=2),
-            nn.Conv2d(64, 96, 3, 1, 1),
-            nn.Conv2d(96, 96, 3, 1, 1, groups=2),
-            nn.Conv2d(96, 64, 3, 1, 1, groups=2),
+            nn.Conv2d(1, 24, 5, 1, 2),
+            nn.Conv2d(24, 96, 3, 1, 1, groups=2),
+            nn.Conv2d(96, 128, 3, 1, 1),
+            nn.Conv2d(128, 128, 3, 1, 1, groups=2),
+            nn.Conv2d(128, 96, 3, 1, 1, groups=2),
         ],
-        [256, 512, 512, 10],
+        [384, 512, 512, 10],
         alpha=1e-4 * 64**2,  # its inputs are pixels / 64
     )
 

@@ -85,7 +85,7 @@ test.each(PRESETS)(
 test('mergeColumns and splitColumns undo each other, and load takes what they give', async () => {
   using net = models.alexnetSmall({ devices: cpus.slice(0, 2), seed: 1 });
   const merged = models.mergeColumns(net.params);
-  expect(merged['conv2.weight']!.shape).toEqual([64, 16, 5, 5]);
+  expect(merged['conv2.weight']!.shape).toEqual([96, 12, 3, 3]);
   expect(merged['fc8.bias']!.shape).toEqual([10]);
   using grouped = models.alexnetSmall({ devices: ['cpu:0'], seed: 9 });
   grouped.load(merged);

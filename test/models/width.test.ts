@@ -10,13 +10,13 @@ const shapes = (net: { params: Record<string, { shape: readonly number[]; dispos
 test('every layer but the output is so many times as wide, in each column alike', () => {
   using net = models.alexnetSmall({ width: 1.5, seed: 1, conv6: true });
   expect(shapes(net)).toMatchObject({
-    'conv1.weight': [48, 1, 5, 5],
-    'conv2.weight': [96, 24, 5, 5],
-    'conv3.weight': [144, 96, 3, 3],
-    'conv4.weight': [144, 72, 3, 3],
-    'conv5.weight': [96, 72, 3, 3],
-    'conv6.weight': [96, 96, 3, 3],
-    'fc6.weight': [768, 384],
+    'conv1.weight': [36, 1, 5, 5],
+    'conv2.weight': [144, 18, 3, 3],
+    'conv3.weight': [192, 144, 3, 3],
+    'conv4.weight': [192, 96, 3, 3],
+    'conv5.weight': [144, 96, 3, 3],
+    'conv6.weight': [144, 144, 3, 3],
+    'fc6.weight': [768, 576],
     'fc7.weight': [768, 768],
     'fc8.weight': [10, 768],
   });
@@ -47,8 +47,8 @@ test('weights of the small net start by the number of inputs, in every form of i
   const { 'conv3.weight': weight } = net.params;
   const values = await weight!.data();
   const variance = values.reduce((sum, w) => sum + w * w, 0) / values.length;
-  // The variance of 55,296 draws is within a fiftieth of the distribution's.
-  expect(Math.abs((variance * 64 * 9) / 2 - 1)).toBeLessThan(0.02);
+  // The variance of 110,592 draws is within a fiftieth of the distribution's.
+  expect(Math.abs((variance * 96 * 9) / 2 - 1)).toBeLessThan(0.02);
 });
 
 test.each([0, -1, 17, Number.NaN, '1'])('%p is no width', (width) => {

@@ -38,7 +38,7 @@ test('conv6 grown onto a trained net, fc8 anew, conv1 frozen, fc8 at a rate of i
   );
   expect(result.status).toBe(0);
   const [before, after] = [await parameters(base), await parameters(out)];
-  expect(after['conv6a.weight']!.shape).toEqual([32, 64, 3, 3]);
+  expect(after['conv6a.weight']!.shape).toEqual([48, 96, 3, 3]);
   // With a rate of 0 all that was taken over is as it was, bit for bit; fc8 was drawn anew and has learned.
   for (const name of Object.keys(before))
     if (name.startsWith('fc8')) expect(after[name]!.data).not.toEqual(before[name]!.data);
