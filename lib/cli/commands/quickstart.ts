@@ -22,7 +22,7 @@ import { recipeOf, type TrainOptions } from './train';
 export const quickstartRecipe: RecipeInput = {
   data: 'fashion-mnist',
   model: 'alexnet-small',
-  epochs: 8,
+  epochs: 7,
   dropout: 0.2,
   validation: 0.02,
 };
