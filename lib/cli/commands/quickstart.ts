@@ -16,9 +16,8 @@ import { trainWithProgress } from '../train_view';
 import { recipeOf, type TrainOptions } from './train';
 
 /**
- * What the quickstart trains: alexnet-small, a sixth narrower, so that the whole of it takes less than six minutes on two cores of 2021,
- * in few passes, which leave no time to learn behind a dropout of half. A few training images are
- * held out to watch, so that the test is made once.
+ * What the quickstart trains: alexnet-small, a sixth narrower so that two cores of 2021 take less than six minutes for everything, in few
+ * passes, which leave no time to learn behind a dropout of half. A few training images are held out to watch, so that the test is made once.
  */
 export const quickstartRecipe: RecipeInput = {
   data: 'fashion-mnist',
