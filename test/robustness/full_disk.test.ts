@@ -12,12 +12,12 @@ const folder = temporaryFolder();
 let disk: SmallDisk;
 
 beforeAll(async () => {
-  disk = await smallDisk(12);
+  disk = await smallDisk(24);
 });
 afterAll(() => disk.close());
 afterEach(() => disk.makeRoom());
 
-const how = canMount ? 'a tmpfs of 12 MB' : 'no tmpfs can be mounted here: files limited in size instead';
+const how = canMount ? 'a tmpfs of 24 MB' : 'no tmpfs can be mounted here: files limited in size instead';
 const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 // A file that would be too large is no want of room.
 const [first, room] = canMount ? ['Make room there', 'make room there, then '] : ['Put that right', ''];
