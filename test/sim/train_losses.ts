@@ -8,12 +8,12 @@ import { alexnetSmallSpec, type NetSpec, netDefaults } from '../../lib/models/sp
 
 const BATCH = 2;
 
-/** All layers of the network of the text, with an eighth of the small net's maps. */
+/** All layers of the network of the text, with about an eighth of the small net's maps. */
 function scaledDown(): NetSpec {
   const small = alexnetSmallSpec({ classes: 4, ...netDefaults, channels: 1, size: 28 });
   return {
     ...small,
-    convs: small.convs.map((c) => ({ ...c, filters: c.filters / 8, weightStd: c.weightStd * 2 })),
+    convs: small.convs.map((c) => ({ ...c, filters: 2 * Math.round(c.filters / 16), weightStd: c.weightStd * 2 })),
     // Logits that matter, so that the loss depends on every layer from the first step on.
     output: { ...small.output, weightStd: 0.5 },
     hidden: small.hidden.map((h) => ({ ...h, units: 16, weightStd: h.weightStd * 2 })),
