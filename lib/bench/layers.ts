@@ -4,11 +4,11 @@ import { noGrad, tape } from '../autograd/tape';
 import { geometry, slide } from '../models/geometry';
 import { conv2d, linear } from '../ops';
 import { randn } from '../tensor/create';
-import { type Device, device } from '../tensor/device';
+import type { Device } from '../tensor/device';
 import type { Tensor } from '../tensor/tensor';
 import type { Bench } from './bench';
 import type { Case } from './measure';
-import { buildNet, type NetName } from './nets';
+import { type NetName, specOf } from './nets';
 import { type ConvAt, compareAt, convolution, fullyConnected } from './samples';
 
 export interface Layer {
@@ -25,9 +25,8 @@ export interface Layer {
 }
 
 /** The layers of a net in its grouped form. */
-export function layersOf(model: NetName, device: Device): Layer[] {
-  using net = buildNet(model, [device]);
-  const { spec } = net;
+export function layersOf(model: NetName): Layer[] {
+  const spec = specOf(model);
   let size = spec.sizes[0]!;
   let maps = spec.channels;
   return geometry(spec).map((l, i): Layer => {
@@ -42,8 +41,6 @@ export function layersOf(model: NetName, device: Device): Layer[] {
   });
 }
 
-export const layerNames = (model: NetName): string[] => layersOf(model, device('cpu:0')).map(({ name }) => name);
-
 export interface LayersOptions {
   model: NetName;
   batch: number;
@@ -53,8 +50,7 @@ export interface LayersOptions {
 }
 
 export async function layersSuite(bench: Bench, { model, batch, device, only }: LayersOptions): Promise<void> {
-  const layers = layersOf(model, device);
-  for (const [i, layer] of layers.entries())
+  for (const [i, layer] of layersOf(model).entries())
     if (!only || only.includes(layer.name)) await measureLayer(bench, model, layer, batch, device, i > 0);
 }
 

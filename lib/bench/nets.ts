@@ -2,6 +2,7 @@
 import { tape } from '../autograd/tape';
 import type { ColumnNet } from '../models';
 import { alexnet, alexnetSmall, mergeColumns } from '../models';
+import { alexnetSmallSpec, alexnetSpec, type NetSpec, netDefaults } from '../models/spec';
 import { crossEntropy } from '../ops';
 import { type Sgd, sgd } from '../optim';
 import { randn, tensor } from '../tensor/create';
@@ -21,6 +22,12 @@ const RATES = { lr: 1e-4, momentum: 0.9, weightDecay: 5e-4 };
 export function buildNet(name: NetName, devices: readonly Device[]): ColumnNet<any, any, any> {
   return name === 'alexnet' ? alexnet({ devices, seed: SEED }) : alexnetSmall({ devices, seed: SEED });
 }
+
+/** What {@link buildNet} builds, without its weights. */
+export const specOf = (name: NetName): NetSpec =>
+  name === 'alexnet'
+    ? alexnetSpec({ ...netDefaults, classes: 1000 })
+    : alexnetSmallSpec({ ...netDefaults, classes: 10, channels: 1, size: 28 });
 
 /** Operations of one image: two a multiply-add. The first layer needs no gradient to its input, so training is less than three forwards. */
 export function netFlops(net: ColumnNet<any, any, any>): { inference: number; training: number } {

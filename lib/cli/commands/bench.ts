@@ -15,7 +15,7 @@ import {
   withoutEmpty,
 } from '../../bench/format';
 import { growthSentences, growthSuite } from '../../bench/growth';
-import { layerNames, layersSuite } from '../../bench/layers';
+import { layersOf, layersSuite } from '../../bench/layers';
 import { type NetName, netNames } from '../../bench/nets';
 import { operatorNames, opsSuite } from '../../bench/ops';
 import { addPeers } from '../../bench/peers';
@@ -66,8 +66,8 @@ export function benchCommand(program: Command, io: Io): void {
   )
     .option('--layer <name...>', 'only these')
     .action(async (options: NetOptions & { layer?: string[] }) => {
-      for (const name of options.layer ?? [])
-        known(layerNames(options.model), name, `--layer: ${options.model} has no layer`);
+      const names = layersOf(options.model).map((layer) => layer.name);
+      requireKnown(options.layer, names, `--layer: ${options.model} has no layer`);
       await runSuite(io, 'layers', options, (b) => layers(b, options));
     });
 
@@ -78,7 +78,7 @@ export function benchCommand(program: Command, io: Io): void {
   )
     .option('--op <name...>', 'only these')
     .action(async (options: DeviceOptions & { op?: string[] }) => {
-      for (const name of options.op ?? []) known(operatorNames, name, '--op: there is no benchmark of');
+      requireKnown(options.op, operatorNames, '--op: there is no benchmark of');
       await runSuite(io, 'ops', options, (b) =>
         opsSuite(b, { device: oneDevice(options, 'ops'), ...(options.op && { only: options.op }) }),
       );
@@ -189,8 +189,9 @@ function comparedTime(text: string): 'wall' | 'cpu' {
 }
 
 /** Before the minutes that a measurement takes, not after them. */
-function known(names: readonly string[], name: string, complaint: string): void {
-  if (!names.includes(name)) throw new UsageError(`${complaint} '${name}'; choose from ${names.join(', ')}`);
+function requireKnown(asked: readonly string[] | undefined, names: readonly string[], complaint: string): void {
+  const unknown = asked?.find((name) => !names.includes(name));
+  if (unknown !== undefined) throw new UsageError(`${complaint} '${unknown}'; choose from ${names.join(', ')}`);
 }
 
 /** Both forms where no devices are named. */
