@@ -135,7 +135,8 @@ function aptPrefix() {
 
 let updated = false;
 async function aptInstall(step, packages) {
-  const prefix = aptPrefix();
+  const refusal = aptRefusal();
+  if (refusal) return { ok: false, reason: refusal };
   const apt = [
     'env',
     'DEBIAN_FRONTEND=noninteractive',
@@ -146,7 +147,7 @@ async function aptInstall(step, packages) {
     '-o',
     'Acquire::http::Timeout=20',
   ];
-  const [command, ...rest] = [...prefix, ...apt];
+  const [command, ...rest] = [...aptPrefix(), ...apt];
   // Once will do. A stale list is no reason to stop: the install itself decides.
   if (!updated) await logged(step, 'apt-get update', command, [...rest, 'update']);
   updated = true;
@@ -164,13 +165,12 @@ function aptRefusal() {
 
 const byHand = (packages) => `sudo apt-get update && sudo apt-get install -y ${packages.join(' ')}`;
 
-async function systemPackages() {
-  const { found, missing } = missingTools();
+/** What {@link missingTools} found to be missing, installed where that may be done. */
+async function systemPackages({ found, missing }) {
   if (missing.length > 0) {
     const packages = missing.map((m) => m.package);
     const what = missing.map((m) => m.what).join(', ');
-    const refusal = aptRefusal();
-    const result = refusal ? { ok: false, reason: refusal } : await aptInstall('tools', packages);
+    const result = await aptInstall('tools', packages);
     const still = result.ok ? missingTools().missing : missing;
     if (still.length > 0) {
       if (result.reason) say('tools', `could not install ${packages.join(' ')}: ${result.reason}`);
@@ -216,8 +216,7 @@ async function optionalPackage({ step, package: name, find, missing, without }) 
   const tries = mayInstall && (options.has('--retry') || !(Date.now() - (tried[name] ?? 0) < 86_400_000));
   let why = '';
   if (tries) {
-    const refusal = aptRefusal();
-    const result = refusal ? { ok: false, reason: refusal } : await aptInstall(step, [name]);
+    const result = await aptInstall(step, [name]);
     if (result.ok && find()) return say(step, `installed ${name} (${result.seconds} s)`);
     saveState({ tried: { ...tried, [name]: Date.now() } });
     why = ` (${result.reason ?? 'not in the package'})`;
@@ -377,8 +376,8 @@ async function typescript() {
   await build('dist', 'build:ts', 'compiling TypeScript', 'dist/index.mjs', sources);
 }
 
-async function packages() {
-  await systemPackages();
+async function packages(tools) {
+  await systemPackages(tools);
   for (const each of optional) await optionalPackage(each);
 }
 
@@ -388,9 +387,11 @@ async function everything() {
   await lock();
   let [system, npm] = [Promise.resolve(), Promise.resolve()];
   if (!options.has('--build')) {
-    if (missingTools().missing.length > 0 && aptRefusal()) await systemPackages();
+    const tools = missingTools();
+    // Where they cannot be installed it ends here, before npm has begun.
+    if (tools.missing.length > 0 && aptRefusal()) await systemPackages(tools);
     // Both wait for the network, and for nothing of each other's.
-    [system, npm] = [packages(), modules()];
+    [system, npm] = [packages(tools), modules()];
   }
   // The compiler of TypeScript uses one core, and so does CMake before it compiles.
   const ended = await Promise.allSettled([Promise.all([system, npm]).then(addon), npm.then(typescript)]);
