@@ -188,9 +188,9 @@ export interface SmallSpecOptions extends AlexNetSpecOptions {
 /**
  * AlexNet for 28×28 and 32×32 images: everything that makes it AlexNet (two columns that meet at conv3 and in the fully-connected layers,
  * response normalisation, overlapping pooling, dropout), with a first layer of 5×5 at stride 1, a second of 3×3, whose maps are 13×13
- * here, and a third of the width. Weights start with a standard deviation of √(2 / inputs of a unit): with so few inputs, the text's 0.01 would let the signal die out. Its inputs are
- * pixels divided by 64, so the α of the text, whose inputs are whole pixels, is multiplied by 64²: without that the sum of squares would
- * vanish beside k, and normalisation would do nothing.
+ * here, and a third of the width. Weights start with a standard deviation of √(2 / inputs of a unit): with so few inputs, the text's 0.01
+ * would let the signal die out. Its inputs are pixels divided by 64, so the α of the text, whose inputs are whole pixels, is multiplied by
+ * 64²: without that the sum of squares would vanish beside k, and normalisation would do nothing.
  */
 export function alexnetSmallSpec({ channels, size, ...options }: SmallSpecOptions): NetSpec {
   const full = alexnetSpec(options);

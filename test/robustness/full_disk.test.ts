@@ -12,12 +12,14 @@ const folder = temporaryFolder();
 let disk: SmallDisk;
 
 beforeAll(async () => {
-  disk = await smallDisk(24);
+  disk = await smallDisk(megabytes);
 });
 afterAll(() => disk.close());
 afterEach(() => disk.makeRoom());
 
-const how = canMount ? 'a tmpfs of 24 MB' : 'no tmpfs can be mounted here: files limited in size instead';
+// Two checkpoints of the small net, and a little.
+const megabytes = 24;
+const how = canMount ? `a tmpfs of ${megabytes} MB` : 'no tmpfs can be mounted here: files limited in size instead';
 const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 // A file that would be too large is no want of room.
 const [first, room] = canMount ? ['Make room there', 'make room there, then '] : ['Put that right', ''];
