@@ -1,7 +1,7 @@
 // docs/performance.md: every suite's figures, with the machine and the command that gave them, as text, JSON and charts.
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { atomicWrite } from '../util/atomic_write';
+import { makeFolder } from '../util/make_folder';
 import { draw, layersChart, peersChart } from './charts';
 import { machineLine, markdownTable, noisy, peerCells, peerHead, rowCells, rowHead, withoutEmpty } from './format';
 import { growthSentences } from './growth';
@@ -18,7 +18,7 @@ const TITLES: Record<string, string> = {
 
 /** Writes performance.md, performance.json and the charts into `folder`; returns their paths. */
 export async function writeReport(result: BenchResult, folder: string): Promise<string[]> {
-  await mkdir(folder, { recursive: true });
+  makeFolder(folder);
   const charts: { file: string; alt: string; svg: string }[] = [];
   for (const [file, alt, spec] of [
     ['performance-layers.svg', 'Share of the FMA peak by layer', layersChart(result)],

@@ -1,10 +1,11 @@
 // Downloads of Fashion-MNIST, checked by SHA-256 before they get their names.
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { atomicWrite, reasonOf, writeAll } from '../util/atomic_write';
+import { makeFolder } from '../util/make_folder';
 import { DataError } from './dataset';
 
 const unzip = promisify(gunzip);
@@ -41,7 +42,7 @@ export interface FetchOptions {
 export async function fetchFashionMnist(dir: string, options: FetchOptions = {}): Promise<void> {
   const { sources = SOURCES, log, patience = 10, files = FILES } = options;
   try {
-    await mkdir(dir, { recursive: true });
+    makeFolder(dir);
   } catch (error) {
     throw new DataError(`cannot make the folder ${dir}: ${reasonOf(error)}`, { cause: error });
   }

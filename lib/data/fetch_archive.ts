@@ -5,6 +5,7 @@ import { mkdir, open, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Parser } from 'tar';
 import { atomicWrite, reasonOf, writeAll } from '../util/atomic_write';
+import { makeFolder } from '../util/make_folder';
 import { DataError } from './dataset';
 import { networkReason } from './fetch';
 
@@ -59,7 +60,7 @@ export async function fetchArchive(set: ArchiveSet, dir: string, options: FetchA
   const folder = join(dir, set.folder);
   if (existsSync(folder)) return folder;
   try {
-    await mkdir(dir, { recursive: true });
+    makeFolder(dir);
     const archive = join(dir, set.addresses[0]!.slice(set.addresses[0]!.lastIndexOf('/') + 1));
     await download(set, archive, options);
     options.log?.(`unpacking ${archive}`);

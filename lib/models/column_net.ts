@@ -196,13 +196,12 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
     return this.devices.map((_, c) => this.#gather(parts, c));
   }
 
-  // What column c sees of all columns' activations: channels of a, then of b.
+  // What column c sees of all columns' activations: channels of a, then of b. Its own are where they should be.
   #gather(parts: readonly Tensor[], c: number): Tensor {
     if (parts.length === 1) return parts[0]!;
-    const device = this.devices[c]!;
-    const here = parts.map((p) => copyTo(p, device) as Tensor);
+    const here = parts.map((p, from) => (from === c ? p : (copyTo(p, this.devices[c]!) as Tensor)));
     const joined = concat(here, 1) as Tensor;
-    for (const h of here) h.dispose();
+    for (const h of here) if (!parts.includes(h)) h.dispose();
     return joined;
   }
 

@@ -95,7 +95,7 @@ export interface KernelParams {
   conv2d: ConvSizes & { relu: boolean };
   conv2dGradInput: ConvSizes;
   conv2dGradWeight: ConvSizes;
-  biasGrad: { outer: number; channels: number; inner: number };
+  biasGrad: { outer: number; channels: number; inner: number; relu: boolean };
   localResponseNorm: LocalResponseNorm;
   localResponseNormGrad: LocalResponseNorm;
   spatialResponseNorm: SpatialResponseNorm;

@@ -5,7 +5,7 @@ import type { BiasCheck, Conv2dCheck, Conv2dShape } from '../shape/dense';
 import type { Pair, Shape } from '../shape/shape';
 import { checkOptions, show } from '../tensor/checks';
 import { empty, type Tensor } from '../tensor/tensor';
-import { type Activation, biasGradient, isRelu, requireBias, requireFloats, throughRelu } from './dense';
+import { type Activation, isRelu, requireBias, requireFloats, throughActivation } from './dense';
 
 export interface Conv2dOptions<S extends Pair = Pair, P extends Pair = Pair, G extends number = number> {
   /** Step of the window; default 1. */
@@ -24,20 +24,20 @@ interface Attributes {
 
 // With X the column matrix of x (row (c,r,s), column (n,i,j)) and W the weight as K×CRS, y = W·X + b:
 //   dX = Wᵀ·dy, each element added back to where it came from,  dW = dy·Xᵀ,  db[k] = Σ_{n,i,j} dy[n,k,i,j]
+// With an activation y = relu(z), dy stands for dL/dz.
 export const conv2dRule = rule<Attributes>(
   'conv2d',
-  ({ attrs: { sizes, relu }, saved, needs }, dyAfter) => {
+  ({ attrs: { sizes, relu }, saved, needs }, dy) => {
     const [x, weight, y] = saved;
-    const dy = relu ? throughRelu('conv2d', dyAfter, y!) : dyAfter;
-    const given = dy.storage('conv2d').native;
+    const { batch, filters } = sizes;
+    const layout = { outer: batch, channels: filters, inner: dy.size / (batch * filters) };
+    const { dz, dbias } = throughActivation('conv2d', dy, relu ? y! : null, needs[2]!, layout);
+    const given = dz.storage('conv2d').native;
     const dx = needs[0] ? empty(x!.shape, dy.device) : null;
     if (dx) launch('conv2dGradInput', sizes, [given, weight!.storage('conv2d').native], [dx.storage('conv2d').native]);
     const dweight = needs[1] ? empty(weight!.shape, dy.device) : null;
     if (dweight)
       launch('conv2dGradWeight', sizes, [given, x!.storage('conv2d').native], [dweight.storage('conv2d').native]);
-    const dbias = needs[2]
-      ? biasGradient('conv2d', dy, sizes.batch, sizes.filters, dy.size / (sizes.batch * sizes.filters))
-      : null;
     return [dx, dweight, dbias];
   },
   [2],

@@ -30,27 +30,36 @@ export function isRelu(operator: string, activation: unknown): boolean {
   throw new RangeError(`${operator}: activation must be 'relu' or left out, got ${show(activation)}`);
 }
 
-/** dL/d(before relu) from dL/dy and y = relu(…): relu lets the gradient through where its output is positive. */
-export function throughRelu(operator: string, dy: Tensor<Shape>, y: Tensor<Shape>): Tensor<Shape> {
-  const dx = empty(dy.shape, dy.device);
-  launch(
-    'unaryGrad',
-    { function: 'relu', count: dy.size },
-    [dy.storage(operator).native, y.storage(operator).native],
-    [dx.storage(operator).native],
-  );
-  return dx;
-}
-
-/** db[c] = Σ dy[o,c,i], dy taken as outer×channels×inner. */
-export function biasGradient(
+/**
+ * From dL/dy, y being a layer's output taken as outer×channels×inner: dL/dz with z the output before its activation, and
+ * db[c] = Σ dL/dz[o,c,i] where `needsBias`. In one pass where it is both.
+ *
+ * @param y the output where the activation is relu, which lets the gradient through where its output is positive; null where there is none
+ */
+export function throughActivation(
   operator: string,
   dy: Tensor<Shape>,
-  outer: number,
-  channels: number,
-  inner: number,
-): Tensor<[number]> {
-  const dbias = empty<[number]>([channels], dy.device);
-  launch('biasGrad', { outer, channels, inner }, [dy.storage(operator).native], [dbias.storage(operator).native]);
-  return dbias;
+  y: Tensor<Shape> | null,
+  needsBias: boolean,
+  sizes: { outer: number; channels: number; inner: number },
+): { dz: Tensor<Shape>; dbias: Tensor<[number]> | null } {
+  const given = dy.storage(operator).native;
+  const dz = y ? empty(dy.shape, dy.device) : dy;
+  const dbias = needsBias ? empty<[number]>([sizes.channels], dy.device) : null;
+  if (y && dbias)
+    launch(
+      'biasGrad',
+      { ...sizes, relu: true },
+      [given, y.storage(operator).native],
+      [dbias.storage(operator).native, dz.storage(operator).native],
+    );
+  else if (y)
+    launch(
+      'unaryGrad',
+      { function: 'relu', count: dy.size },
+      [given, y.storage(operator).native],
+      [dz.storage(operator).native],
+    );
+  else if (dbias) launch('biasGrad', { ...sizes, relu: false }, [given], [dbias.storage(operator).native]);
+  return { dz, dbias };
 }

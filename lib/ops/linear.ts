@@ -4,7 +4,7 @@ import type { BiasCheck, LinearCheck, LinearShape } from '../shape/dense';
 import type { Shape } from '../shape/shape';
 import { checkOptions } from '../tensor/checks';
 import { empty, type Tensor } from '../tensor/tensor';
-import { type Activation, biasGradient, isRelu, requireBias, requireFloats, throughRelu } from './dense';
+import { type Activation, isRelu, requireBias, requireFloats, throughActivation } from './dense';
 
 export interface LinearOptions {
   activation?: Activation;
@@ -17,14 +17,15 @@ interface Attributes {
   relu: boolean;
 }
 
-// y = x·Wᵀ + b:  dx = dy·W,  dW = dyᵀ·x,  db = Σ over the rows of dy
+// y = x·Wᵀ + b:  dx = dy·W,  dW = dyᵀ·x,  db = Σ over the rows of dy.  With an activation y = relu(z), dy stands for dL/dz.
 export const linearRule = rule<Attributes>(
   'linear',
-  ({ attrs, saved, needs }, dyAfter) => {
+  ({ attrs, saved, needs }, dy) => {
     const { rows, inputs, outputs, relu } = attrs;
     const [x, weight, y] = saved;
-    const dy = relu ? throughRelu('linear', dyAfter, y!) : dyAfter;
-    const given = dy.storage('linear').native;
+    const layout = { outer: rows, channels: outputs, inner: 1 };
+    const { dz, dbias } = throughActivation('linear', dy, relu ? y! : null, needs[2]!, layout);
+    const given = dz.storage('linear').native;
     const common = { batch: 1, relu: false, transposeB: false };
     const dx = needs[0] ? empty(x!.shape, dy.device) : null;
     if (dx)
@@ -42,7 +43,6 @@ export const linearRule = rule<Attributes>(
         [given, x!.storage('linear').native],
         [dweight.storage('linear').native],
       );
-    const dbias = needs[2] ? biasGradient('linear', dy, rows, outputs, 1) : null;
     return [dx, dweight, dbias];
   },
   [2],

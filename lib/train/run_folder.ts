@@ -3,7 +3,6 @@ import {
   accessSync,
   constants,
   existsSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -14,6 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { reasonOf, WriteError } from '../util/atomic_write';
+import { makeFolder } from '../util/make_folder';
 import { type Recipe, resolveRecipe } from './recipe';
 
 /** Files that cannot be read or written; the message is one line for a person. */
@@ -42,7 +42,7 @@ export class RunFolder {
     if (existsSync(run.configPath))
       throw new RunError(`there is a run in ${path} already; give --resume to go on with it, or another --out`);
     try {
-      mkdirSync(path, { recursive: true });
+      makeFolder(path);
       accessSync(path, constants.W_OK | constants.X_OK);
     } catch (error) {
       throw new RunError(`the run's folder ${path} cannot be written: ${reasonOf(error)}`, { cause: error });

@@ -73,19 +73,27 @@ void matmulCases(Cases& cases) {
   }
 
   const auto bias = [&](BiasGrad::Params p) {
-    Case& c = cases.add<BiasGrad>(p, str(p.outer, "×", p.channels, "×", p.inner));
-    if (p.outer * p.channels * p.inner > 100000) c.large();
-    c.normal(p.outer * p.channels * p.inner, 0.5).output(p.channels).tolerance(1e-7);
+    for (const bool relu : {false, true}) {
+      p.relu = relu;
+      const int64_t count = p.outer * p.channels * p.inner;
+      Case& c = cases.add<BiasGrad>(p, str(p.outer, "×", p.channels, "×", p.inner, relu ? ", relu" : ""));
+      if (count > 100000) c.large();
+      c.normal(count, 0.5);
+      if (relu) c.normal(count);
+      c.output(p.channels);
+      if (relu) c.output(count);
+      c.tolerance(1e-7);
+    }
   };
-  bias({1, 1, 1});
-  bias({3, 5, 7});
-  bias({2, 3, 1000});
-  bias({130, 70, 1});
-  bias({5, 33, 1});
-  bias({1, 7, 1});
-  bias({0, 4, 3});
-  bias({128, 96, 3025});
-  bias({128, 4096, 1});
+  bias({1, 1, 1, false});
+  bias({3, 5, 7, false});
+  bias({2, 3, 1000, false});
+  bias({130, 70, 1, false});
+  bias({5, 33, 1, false});
+  bias({1, 7, 1, false});
+  bias({0, 4, 3, false});
+  bias({128, 96, 3025, false});
+  bias({128, 4096, 1, false});
 }
 
 }  // namespace convtape::device_check

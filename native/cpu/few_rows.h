@@ -20,7 +20,10 @@ static inline void dotProducts(const float* x, const float* w, int64_t k, float 
 #pragma GCC unroll 4
     for (int r = 0; r < R; ++r) {
       const Vec wv = load(w + r * k + i);
+#if !defined(__AVX512F__)
+      // Measured on Zen 3, a tenth faster; on Zen 4, which follows four rows by itself, a fifth slower.
       __builtin_prefetch(w + r * k + i + 512);
+#endif
 #pragma GCC unroll 8
       for (int m = 0; m < M; ++m) acc[r][m] = fma(load(x + m * k + i), wv, acc[r][m]);
     }

@@ -234,8 +234,11 @@ export const kernels: Record<string, Kernel> = {
     },
   },
   biasGrad: {
-    fields: fields('outer channels inner'),
-    operands: (p) => ({ inputs: [f32(p.outer, p.channels, p.inner)], outputs: [f32(p.channels)] }),
+    fields: fields('outer channels inner', { relu: fc.boolean() }),
+    operands: (p) => {
+      const n = f32(p.outer, p.channels, p.inner);
+      return p.relu ? { inputs: [n, n], outputs: [f32(p.channels), n] } : { inputs: [n], outputs: [f32(p.channels)] };
+    },
   },
   localResponseNorm: {
     fields: lrn,

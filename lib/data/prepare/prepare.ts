@@ -1,11 +1,12 @@
 // A prepared set from archives or folders of images. See docs/data.md.
-import { createReadStream, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync, rmSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import { addon } from '../../native/addon';
 import { atomicWrite, isFull, reasonOf, writeAll } from '../../util/atomic_write';
+import { makeFolder } from '../../util/make_folder';
 import { DataError } from '../dataset';
 import { ShardFile, type ShardStatistics } from '../shard_file';
 import { openShards, readSet, type ShardSet, type ShardSplitName, splitNames } from '../shards';
@@ -49,7 +50,7 @@ export async function prepareSet(src: string, out: string, options: PrepareOptio
   const settings = settingsOf(options);
   let release = () => {};
   try {
-    makeFolder(out);
+    outputFolder(out);
     release = takeLock(out);
     const sources = await findSources(src, {
       layout: options.layout,
@@ -74,9 +75,9 @@ export async function prepareSet(src: string, out: string, options: PrepareOptio
   }
 }
 
-function makeFolder(path: string): void {
+function outputFolder(path: string): void {
   try {
-    mkdirSync(path, { recursive: true });
+    makeFolder(path);
   } catch (error) {
     throw new DataError(`cannot make the folder ${path}: ${reasonOf(error)}`, { cause: error });
   }
@@ -143,7 +144,7 @@ const UNPACKED = '.unpacked';
 /** A compressed archive cannot be read by position; a plain copy of it lies in the set's folder until the set is whole. */
 async function unpack(archive: string, out: string, note?: (text: string) => void): Promise<string> {
   const folder = join(out, UNPACKED);
-  makeFolder(folder);
+  outputFolder(folder);
   const path = join(folder, `${Buffer.from(archive).toString('base64url').slice(-60)}-${basename(archive)}.tar`);
   if (existsSync(path)) return path;
   note?.(`unpacking ${archive}`);
