@@ -8,10 +8,10 @@ import { fileURLToPath } from 'node:url';
 const HELP = `usage: node scripts/cuda_check.mjs [--architectures 80[,90…]] [--kernels-only] [--help]
 
 Compiles every kernel of native/cuda for the architectures (default: all that are packaged) and checks that none of them spills registers
-or keeps a stack in local memory, that the tensor-core kernels' code contains mma instructions, and that the addon with CUDA in it loads here, with
-no device where there is no driver.
+or keeps a stack in local memory, that the tensor-core kernels' code contains mma instructions, that the addon with CUDA in it loads here, with
+no device where there is no driver, and that convtape_device_check is built and says that there is no GPU.
   --architectures LIST   compute capabilities without their dot
-  --kernels-only         leave out the addon
+  --kernels-only         leave out the addon and convtape_device_check
 Exit status: 0 all right, 1 not, 2 wrong usage, 77 where nvcc is not installed.
 `;
 
@@ -72,7 +72,8 @@ cmake(
   '-DCMAKE_CUDA_FLAGS=-Xptxas=-v',
 );
 const cores = process.env.CMAKE_BUILD_PARALLEL_LEVEL ?? String(os.availableParallelism());
-const log = cmake('--build', folder, '--target', kernelsOnly ? 'cuda' : 'convtape', '--parallel', cores);
+const targets = kernelsOnly ? ['cuda'] : ['convtape', 'convtape_device_check'];
+const log = cmake('--build', folder, '--target', ...targets, '--parallel', cores);
 
 const compiled =
   /Compiling entry function '(\w+)' for '(\w+)'[\s\S]*?(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads/g;
@@ -84,7 +85,11 @@ for (const [, kernel, architecture, stack, stores, loads] of log.matchAll(compil
 }
 const files = readdirSync(join(root, 'native', 'cuda')).filter((name) => name.endsWith('.cu'));
 process.stdout.write(`${kernels} kernels of ${files.length} files compiled, without spills except as named above\n`);
-if (kernels < files.length) fail('fewer kernels than files: is the compiler silent?');
+// Every architecture compiles every kernel; what two compilers wrote at once into one log could hide some.
+if (kernels < files.length || kernels % architectures.split(',').length !== 0)
+  fail(
+    `${kernels} kernels in the compiler's log, for ${architectures.split(',').length} architectures: some are missing`,
+  );
 
 // ── mma in the tensor-core kernels' PTX ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -104,10 +109,19 @@ for (const name of Number.isFinite(target) ? tensorCore : []) {
     fail(`${name}: ${result.stderr}`);
     continue;
   }
-  const text = readFileSync(ptx, 'utf8');
-  const found = ['tf32', 'bf16'].filter((type) => new RegExp(`mma\\.sync\\.aligned\\.[\\w.]*\\.${type}\\.`).test(text));
-  if (found.length > 0) process.stdout.write(`${name}: mma.sync with ${found.join(' and ')} for compute_${target}\n`);
-  else fail(`${name}: no mma.sync in its PTX for compute_${target}`);
+  // Kernel by kernel: those whose arithmetic is the class Tensor, by their mangled names.
+  const kernels = readFileSync(ptx, 'utf8')
+    .split('.entry ')
+    .slice(1)
+    .map((text) => ({ kernel: text.slice(0, text.indexOf('(')), text }))
+    .filter(({ kernel }) => kernel.includes('8multiplyINS') && kernel.includes('6TensorI'));
+  const using = (text, type) => new RegExp(`mma\\.sync\\.aligned\\.[\\w.]*\\.${type}\\.`).test(text);
+  for (const { kernel, text } of kernels)
+    if (!using(text, 'tf32') && !using(text, 'bf16')) fail(`${name}: no mma.sync in ${kernel} for compute_${target}`);
+  for (const type of ['tf32', 'bf16'])
+    if (!kernels.some(({ text }) => using(text, type)))
+      fail(`${name}: no kernel has mma.sync with ${type} for compute_${target}`);
+  process.stdout.write(`${name}: ${kernels.length} kernels with mma.sync for compute_${target}\n`);
 }
 
 // ── the addon, without a driver ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -122,6 +136,10 @@ if (!kernelsOnly) {
   if (result.status !== 0) fail(`the addon does not load: ${result.stderr}`);
   else if (found !== 0 && gpus === 0) fail(`the addon finds ${found} GPUs where there is none`);
   else process.stdout.write(`the addon with CUDA loads; GPUs found: ${found}\n`);
+  const check = run(join(folder, 'convtape_device_check'), ['--op', 'fill']);
+  if (check.status !== (gpus === 0 ? 77 : 0))
+    fail(`convtape_device_check: exit status ${check.status}: ${check.stderr}`);
+  else process.stdout.write('convtape_device_check is linked\n');
 }
 
 process.exit(failed ? 1 : 0);

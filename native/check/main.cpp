@@ -13,6 +13,8 @@ constexpr char kHelp[] =
     "77 no GPU here.\n"
     "  --op NAME      only the cases of one operator\n"
     "  --most N       only cases whose operands have together at most N elements\n"
+    "  --parts N      only every N-th case, from the one that --part names on (0 where it does not)\n"
+    "  --part I\n"
     "  --failures     only the cases that must fail\n"
     "  --seed N       of the operands (default 1)\n"
     "  --repeat N     timed runs a case, the fastest counts (default 20 on a GPU, none with the simulator)\n"
@@ -40,7 +42,7 @@ int main(int count, char** arguments) {
       continue;
     }
     if (option != "--op" && option != "--seed" && option != "--repeat" && option != "--device" && option != "--most" &&
-        option != "--capability")
+        option != "--capability" && option != "--parts" && option != "--part")
       return wrongUsage("unknown option", arguments[i]);
     if (++i == count) return wrongUsage("a value is missing after", option.c_str());
     if (option == "--op") {
@@ -54,6 +56,8 @@ int main(int count, char** arguments) {
       options.seed = number;
     else if (option == "--most")
       options.most = static_cast<int64_t>(number);
+    else if (option == "--parts" || option == "--part")
+      (option == "--parts" ? options.parts : options.part) = static_cast<int64_t>(number);
     else
       (option == "--repeat" ? options.repeat : option == "--device" ? options.device : options.capability) = static_cast<int>(number);
   }

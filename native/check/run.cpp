@@ -182,7 +182,9 @@ class Runner {
       std::printf("%s, against the CPU's %s kernels, seed %llu\n", gpu_.name.c_str(), cpu::kernels().isa,
                   static_cast<unsigned long long>(options_.seed));
     int right = 0, wrong = 0;
+    int64_t number = 0;
     for (auto& c : cases.all_) {
+      if (options_.parts > 0 && number++ % options_.parts != options_.part) continue;
       if (!options_.op.empty() && options_.op != c->name_) continue;
       if (options_.failures && !c->failure_) continue;
       if (c->large_ && kSimulated) continue;

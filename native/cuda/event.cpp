@@ -31,6 +31,8 @@ void GpuEvent::record(cudaStream_t stream) {
     pool_.give(event);
     event = nullptr;
   }
+  // Without one nobody would wait. What is queued so far is done behind this, or the device has failed, as its next call will say.
+  if (stream && !event) cudaStreamSynchronize(stream);
   std::lock_guard<std::mutex> lock(mutex_);
   event_ = event;
   set_ = true;

@@ -28,9 +28,10 @@ class GpuEvent : public Event {
   explicit GpuEvent(EventPool& pool) : pool_(pool) {}
   ~GpuEvent() override;
 
-  // On the submission thread, once: records on `stream`. Without a stream the event counts as done: its device has failed.
+  // On the submission thread, once: records on `stream`. Without a stream the event counts as done: its device has failed. Where CUDA
+  // gives no event it waits for the stream instead.
   void record(cudaStream_t stream);
-  // Waits until it is recorded, which the submission thread does without waiting for the GPU. Null where the device has failed.
+  // Waits until it is recorded, which the submission thread does without waiting for the GPU. Null where there is nothing to wait for.
   cudaEvent_t recorded();
   cudaError_t synchronize();
 

@@ -54,6 +54,12 @@ test.each([1, 2, 3])('allocation %d fails once: caches are given back, and it is
   });
 });
 
+test('memory that is full of what the cache keeps', async () => {
+  const result = await scenario('caches', { CONVTAPE_SIM_MEMORY_MB: '64' });
+  expect(result.cached).toBeGreaterThan(24 << 20); // so that 40 MB are not there without it
+  expect(result).toMatchObject({ first: 0, works: true });
+});
+
 test('a label out of range', async () => {
   expect(await scenario('label')).toEqual({
     read: 'RangeError: crossEntropy: label 9 in row 1 is outside 0 … 3 (on sim:0)',

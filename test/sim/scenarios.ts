@@ -115,6 +115,15 @@ const scenarios: Record<string, () => Promise<object>> = {
     return { sum: await ops.sum(b).item(), works: await works(sim0) };
   },
 
+  /** All of the memory lies in the cache, in pieces too small for what is asked for: they are given back and it is asked again. */
+  async caches() {
+    const small = Array.from({ length: 10 }, () => zeros([1 << 20], { device: sim0 }));
+    for (const t of small) t.dispose();
+    const cached = sim0.memory().reserved;
+    using large = zeros([10 << 20], { device: sim0 });
+    return { cached, first: (await large.data())[0], works: await works(sim0) };
+  },
+
   /** A kernel finds a wrong value: the call fails, what depends on it is not done, and the device goes on. */
   async label() {
     using s = scope();

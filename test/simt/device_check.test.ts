@@ -29,13 +29,17 @@ describe('kernels as they are', () => {
   }, 240_000);
 
   test.each(policyPairs)(
-    'copies %s, streams %s, ten seeds: small cases of every kernel',
+    'copies %s, streams %s: small cases of every kernel under ten seeds, and a third of all cases',
     (copies, streams) => {
-      for (let seed = 1; seed <= 10; seed++) {
-        const { status, lines } = check('convtape_device_check_sim', ['--most', '400'], { seed, copies, streams });
+      const right = (cases: string[], seed: number) => {
+        const { status, lines } = check('convtape_device_check_sim', cases, { seed, copies, streams });
         expect(lines.filter((line) => line.startsWith('NOT OK'))).toEqual([]);
         expect(status).toBe(0);
-      }
+      };
+      for (let seed = 1; seed <= 10; seed++) right(['--most', '400'], seed);
+      // A Latin square: each case meets each policy of copies and each of streams once.
+      const part = (policies.indexOf(copies) + policies.indexOf(streams)) % policies.length;
+      right(['--parts', String(policies.length), '--part', String(part)], 1 + part);
     },
     240_000,
   );
@@ -49,12 +53,19 @@ describe.each(['matmul', 'conv2d', 'conv2dGradInput', 'conv2dGradWeight'])('%s',
     ['float32 units', '75', 'f32'],
     ['tf32', '80', 'tf32'],
     ['bf16', '80', 'bf16'],
-  ])('in %s gives what the CPU gives', (_, capability, precision) => {
-    const args = ['--op', op, '--capability', capability, '--most', '3000'];
-    const { status, lines } = check('convtape_device_check_sim', args, undefined, { CONVTAPE_PRECISION: precision });
-    expect(lines.filter((line) => line.startsWith('NOT OK'))).toEqual([]);
-    expect(status).toBe(0);
-  });
+  ])(
+    'in %s gives what the CPU gives',
+    (_, capability, precision) => {
+      const args = ['--op', op, '--capability', capability, '--most', '3000'];
+      policyPairs.forEach(([copies, streams], i) => {
+        const policy = { seed: i + 1, copies, streams };
+        const { status, lines } = check('convtape_device_check_sim', args, policy, { CONVTAPE_PRECISION: precision });
+        expect(lines.filter((line) => line.startsWith('NOT OK'))).toEqual([]);
+        expect(status).toBe(0);
+      });
+    },
+    240_000,
+  );
 });
 
 // Kernels that compute with 64-bit indices only beyond 2^31 elements, made to do so always.
