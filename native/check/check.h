@@ -112,7 +112,7 @@ struct Options {
   std::string op;         // only this operator
   bool failures = false;  // only those that should fail, or do
   bool list = false;
-  int64_t most = 0;  // only cases whose operands have together at most as many elements; 0: all
+  int64_t most = 0;             // only cases whose operands have together at most as many elements; 0: all
   int64_t parts = 0, part = 0;  // only every parts-th case, from this one on; 0: all
   uint64_t seed = 1;
   int repeat = 0;  // timed runs; 0: one with the simulator, twenty on a GPU
