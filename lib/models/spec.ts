@@ -72,7 +72,16 @@ export const netDefaults = {
   width: 1,
 } as const satisfies Partial<AlexNetSpecOptions>;
 
-const CONV6 = { name: 'conv6', kernel: 3, stride: 1, padding: 1, reads: 'both', after: ['relu'], bias: 1 } as const;
+const CONV6 = {
+  name: 'conv6',
+  kernel: 3,
+  stride: 1,
+  padding: 1,
+  reads: 'both',
+  after: ['relu'],
+  weightStd: 0.01,
+  bias: 1,
+} as const;
 
 // Orders of the 2012 code: conv1's normalisation sees values before the ReLU; conv2 has a second normalisation within a map; conv5 is
 // pooled before its ReLU.
@@ -94,7 +103,7 @@ const widened = (count: number, width: number) => 2 * Math.max(1, Math.round((co
 export function alexnetSpec({ classes, preset, conv6, norm, pooling, dropout, width }: AlexNetSpecOptions): NetSpec {
   const original = preset === 'layers-145';
   const after = AFTER[preset];
-  // The 2012 configuration starts conv3, conv4 and conv5 from three times wider weights.
+  // The 2012 configuration starts conv3, conv4 and conv5, and no other layer, from three times wider weights.
   const wide = original ? 0.03 : 0.01;
   const convs: ConvSpec[] = [
     {
@@ -153,7 +162,7 @@ export function alexnetSpec({ classes, preset, conv6, norm, pooling, dropout, wi
       after: after[4]!,
     },
   ];
-  if (conv6) convs.push({ ...CONV6, filters: 256, weightStd: wide });
+  if (conv6) convs.push({ ...CONV6, filters: 256 });
   const kept = (step: Step) => norm || (step !== 'norm' && step !== 'spatialNorm');
   const units = widened(4096, width);
   return {
