@@ -14,6 +14,13 @@ export class Interrupted extends Error {
   }
 }
 
+/** Several things that failed beside others that did not: a line each. */
+export class Failures extends Error {
+  constructor(readonly errors: readonly Error[]) {
+    super(errors.map(oneLine).join('; '));
+  }
+}
+
 const signalNumbers: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 2, SIGTERM: 15 };
 
 /** 1: the work failed; 2: wrong usage; 128 + n: stopped by signal n, as shells have it. */

@@ -9,7 +9,7 @@ import { predictCommand } from './commands/predict';
 import { quickstartCommand } from './commands/quickstart';
 import { selftestCommand } from './commands/selftest';
 import { trainCommand } from './commands/train';
-import { exitStatus, oneLine } from './errors';
+import { exitStatus, Failures, oneLine } from './errors';
 import { type Io, processIo } from './io';
 
 function build(io: Io): Command {
@@ -58,9 +58,10 @@ export async function run(args: readonly string[], io: Io = processIo): Promise<
     const status = exitStatus(error);
     // Help that was asked for, or shown because no command was given, has been written already.
     if (status === 0 || (error instanceof CommanderError && error.code === 'commander.help')) return status;
-    io.err(`convtape: ${oneLine(error)}\n`);
-    if (args.includes('--debug') && error instanceof Error) {
-      for (let e: unknown = error; e instanceof Error; e = e.cause) io.err(`${e.stack ?? e.message}\n`);
+    for (const each of error instanceof Failures ? error.errors : [error]) {
+      io.err(`convtape: ${oneLine(each)}\n`);
+      if (!args.includes('--debug')) continue;
+      for (let e: unknown = each; e instanceof Error; e = e.cause) io.err(`${e.stack ?? e.message}\n`);
     }
     return status;
   }

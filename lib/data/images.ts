@@ -29,6 +29,9 @@ export async function loadSharp(): Promise<SharpModule> {
 /** An image that cannot be decoded; the message is the reason alone. */
 export class DecodeError extends Error {}
 
+/** The most pixels that an image file may unfold to where nobody says: sharp's own limit. */
+const MOST_PIXELS = 0x3fff ** 2;
+
 /** Decodes image files to size × size: shorter side to `size`, the central square, on white where the image is transparent; 3 × size × size bytes of sRGB. */
 export class Decoder {
   readonly #waiting: (() => void)[] = [];
@@ -45,10 +48,9 @@ export class Decoder {
     if (this.#running >= this.limit) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#running++;
     try {
-      const sharp = await loadSharp();
-      return await decodeImage(sharp, await readFile(path), this.size);
+      return await decodePicture(await readFile(path), this.size, MOST_PIXELS);
     } catch (error) {
-      if (error instanceof DataError) throw error;
+      if (error instanceof DataError || error instanceof DecodeError) throw error;
       throw new DecodeError(reasonOf(error), { cause: error });
     } finally {
       // the next one takes over this one's place
@@ -59,10 +61,9 @@ export class Decoder {
   }
 }
 
-async function decodeImage(sharp: SharpModule, file: Buffer, size: number, pixels?: number): Promise<Uint8Array> {
-  const limit = pixels === undefined ? {} : { limitInputPixels: pixels };
+async function decodeImage(sharp: SharpModule, file: Buffer, size: number, pixels: number): Promise<Uint8Array> {
   // failOn 'error': an image that is cut short fails, one with an odd colour profile does not
-  const data = await sharp(file, { failOn: 'error', autoOrient: true, ...limit })
+  const data = await sharp(file, { failOn: 'error', autoOrient: true, limitInputPixels: pixels })
     .flatten({ background: '#ffffff' })
     .resize(size, size, { fit: 'cover', position: 'centre', kernel: 'lanczos3' })
     .toColourspace('srgb')

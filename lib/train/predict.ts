@@ -1,4 +1,4 @@
-import { Decoder } from '../data/images';
+import { DecodeError, Decoder } from '../data/images';
 import { Loader } from '../data/loader';
 import { tensor } from '../tensor/create';
 import { scope } from '../tensor/scope';
@@ -13,21 +13,43 @@ export interface Prediction {
 }
 
 /** An image that cannot be read. */
-export class ImageError extends Error {}
+export class ImageError extends Error {
+  constructor(
+    readonly file: string,
+    readonly reason: string,
+    cause: unknown,
+  ) {
+    super(`${file} cannot be read as an image: ${reason}`, { cause });
+  }
+}
 
 /**
- * The `top` most probable classes of image files, in their order.
+ * The `top` most probable classes of image files, and those files that cannot be read as images; both in the files' order.
  * An image is cut to its central square, brought to the size that the run stores, and to grey where the run learned from grey images.
- * @throws ImageError naming the file that cannot be read as an image.
  */
-export async function predict(run: LoadedRun, images: readonly string[], top: number): Promise<Prediction[]> {
+export async function predict(
+  run: LoadedRun,
+  images: readonly string[],
+  top: number,
+): Promise<{ predictions: Prediction[]; unreadable: ImageError[] }> {
   const { facts } = run;
   const decoder = new Decoder(facts.height);
   const predictions: Prediction[] = [];
+  const unreadable: ImageError[] = [];
   const group = 32;
   for (let start = 0; start < images.length; start += group) {
-    const files = images.slice(start, start + group);
-    const pixels = await Promise.all(files.map((file) => decode(decoder, file, facts.channels)));
+    const files: string[] = [];
+    const pixels: Uint8Array[] = [];
+    for (const decoded of await Promise.all(
+      images.slice(start, start + group).map((file) => decode(decoder, file, facts.channels)),
+    )) {
+      if (decoded instanceof ImageError) unreadable.push(decoded);
+      else {
+        files.push(decoded.file);
+        pixels.push(decoded.pixels);
+      }
+    }
+    if (files.length === 0) continue;
     const split = {
       length: files.length,
       label: () => 0,
@@ -52,7 +74,7 @@ export async function predict(run: LoadedRun, images: readonly string[], top: nu
       });
     }
   }
-  return predictions;
+  return { predictions, unreadable };
 }
 
 function forward({ model }: LoadedRun, images: Float32Array, shape: readonly number[]): Promise<Float32Array> {
@@ -63,14 +85,15 @@ function forward({ model }: LoadedRun, images: Float32Array, shape: readonly num
   return logits;
 }
 
-async function decode(decoder: Decoder, file: string, channels: number): Promise<Uint8Array> {
-  let colour: Uint8Array;
+async function decode(decoder: Decoder, file: string, channels: number) {
   try {
-    colour = await decoder.decode(file);
+    const colour = await decoder.decode(file);
+    return { file, pixels: channels === 3 ? colour : grey(colour) };
   } catch (error) {
-    throw new ImageError(`${file} cannot be read as an image: ${(error as Error).message}`, { cause: error });
+    // Anything else, such as a decoder that does not load, is no fault of this image.
+    if (!(error instanceof DecodeError)) throw error;
+    return new ImageError(file, error.message, error);
   }
-  return channels === 3 ? colour : grey(colour);
 }
 
 /** Red, green and blue planes to one of brightness (ITU-R BT.601). */

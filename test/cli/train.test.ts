@@ -181,6 +181,46 @@ test('predict names classes with probabilities', async () => {
   expect(text.out).toMatch(/dark\.png\n {2}\S.* \d+\.\d\d%\n/);
 });
 
+test('predict names the images that cannot be read, and predicts the others', async () => {
+  const sharp = (await import('sharp')).default;
+  const path = (name: string) => join(folder, name);
+  const good = ['one.png', 'two.png'].map(path);
+  for (const [i, image] of good.entries())
+    await sharp({ create: { width: 30, height: 30, channels: 3, background: i === 0 ? '#102030' : '#e0d0c0' } })
+      .png()
+      .toFile(image);
+  writeFileSync(path('text.png'), 'no picture');
+  writeFileSync(path('cut.png'), readFileSync(good[0]!).subarray(0, 60));
+  const bad = [
+    [path('text.png'), 'it is no image'],
+    [path('cut.png'), 'it is damaged or cut short'],
+    [path('none.png'), 'no such file or folder (ENOENT)'],
+    [folder, 'it is a folder (EISDIR)'],
+  ] as const;
+  // More than are decoded at a time, so that of the first ones nothing is left.
+  const many = Array.from({ length: 40 }, () => bad[0][0]);
+  const images = [good[0]!, bad[0][0], bad[1][0], good[1]!, bad[2][0], bad[3][0]];
+  const lines = bad.map(([file, reason]) => `convtape: ${file} cannot be read as an image: ${reason}\n`);
+
+  const asText = await convtape('predict', out, ...images, '--top', '1');
+  expect(asText).toMatchObject({ status: 1, err: lines.join('') });
+  expect(asText.out).toBe((await convtape('predict', out, ...good, '--top', '1')).out);
+
+  const asJson = await convtape('predict', out, ...images, '--json');
+  const alone = await convtape('predict', out, ...good, '--json');
+  expect(asJson).toMatchObject({ status: 1, err: lines.join('') });
+  expect(JSON.parse(alone.out).errors).toEqual([]);
+  expect(JSON.parse(asJson.out)).toEqual({
+    ...JSON.parse(alone.out),
+    errors: bad.map(([file, error]) => ({ file, error })),
+  });
+
+  const late = await convtape('predict', out, ...many, ...good, '--json');
+  expect(JSON.parse(late.out).predictions).toEqual(JSON.parse(alone.out).predictions);
+  expect(late.err.trimEnd().split('\n')).toHaveLength(40);
+  expect((await convtape('predict', out, bad[0][0], '--debug')).err).toMatch(/^convtape: .*\n.*\n {4}at /);
+});
+
 test('the quickstart trains, tests, and shows right and wrong predictions', async () => {
   const io = capture();
   const run = join(folder, 'quick');

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { loadRun } from '../../train/load_run';
 import { type Prediction, predict } from '../../train/predict';
+import { Failures } from '../errors';
 import { type Io, percent, table } from '../io';
 import { deviceList, whichCheckpoint, wholeNumber } from '../options';
 
@@ -14,7 +15,7 @@ interface Options {
 export function predictCommand(program: Command, io: Io): void {
   program
     .command('predict')
-    .description('the most probable classes of image files')
+    .description('the most probable classes of image files; where some cannot be read, those of the others')
     .argument('<run>', 'the run’s folder')
     .argument('<image...>', 'image files')
     .option('--top <n>', 'how many classes', wholeNumber, 5)
@@ -24,8 +25,12 @@ export function predictCommand(program: Command, io: Io): void {
     .action(async (path: string, images: string[], options: Options) => {
       const devices = options.devices === undefined ? undefined : deviceList(options.devices).map((d) => d.name);
       using run = await loadRun(path, devices, (text) => io.err(`${text}\n`), options.checkpoint);
-      const predictions = await predict(run, images, options.top);
-      io.out(options.json ? `${JSON.stringify({ run: path, step: run.step, predictions })}\n` : text(predictions));
+      const { predictions, unreadable } = await predict(run, images, options.top);
+      const errors = unreadable.map(({ file, reason }) => ({ file, error: reason }));
+      io.out(
+        options.json ? `${JSON.stringify({ run: path, step: run.step, predictions, errors })}\n` : text(predictions),
+      );
+      if (unreadable.length > 0) throw new Failures(unreadable);
     });
 }
 
