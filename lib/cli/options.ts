@@ -36,8 +36,3 @@ export function whichCheckpoint(): Option {
     .choices(['last', 'best'])
     .default('last');
 }
-
-/** An option that must be given. Asked of the command as it runs: commander would miss it before it saw that another was mistyped. */
-export function requireOption<T>(value: T | undefined, flags: string): asserts value is T {
-  if (value === undefined) throw new UsageError(`required option '${flags}' not specified`);
-}

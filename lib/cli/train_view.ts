@@ -9,15 +9,20 @@ import { bytes, duration, type Io, Progress, passes, percent } from './io';
 import { interruptible } from './signals';
 import { Watch } from './watch';
 
+interface Options {
+  out: string;
+  resume?: boolean;
+  dataset?: Dataset;
+  watch?: number;
+  /** Nobody named `out`: it is the first thing said. */
+  chosen?: boolean;
+}
+
 /** Trains with progress on standard error. SIGINT and SIGTERM end the run with a checkpoint. */
-export async function trainWithProgress(
-  io: Io,
-  recipe: RecipeInput,
-  { out, resume, dataset, watch }: { out: string; resume?: boolean; dataset?: Dataset; watch?: number },
-) {
+export async function trainWithProgress(io: Io, recipe: RecipeInput, { out, resume, dataset, watch, chosen }: Options) {
   const page = watch === undefined ? null : await Watch.start(watch);
-  if (page) io.err(`curves: ${page.url}\n`);
-  const view = new TrainView(io, page, out);
+  const view = new TrainView(io, page, out, chosen ? `run: ${out}` : null);
+  if (page) view.onNote(`curves: ${page.url}`);
   let how = 'failed';
   try {
     const { result, received } = await interruptible(io, 'stopping after this step, with a checkpoint', (signal) =>
@@ -42,18 +47,24 @@ class TrainView {
     private readonly io: Io,
     private readonly page: Watch | null,
     private readonly out: string,
+    /** Stands before the first line; a run that fails before it has one says its error alone. */
+    private head: string | null,
   ) {
     this.#progress = new Progress(io);
   }
 
-  onNote = (text: string) => this.#progress.line(text);
+  onNote = (text: string) => {
+    if (this.head !== null) this.#progress.line(this.head);
+    this.head = null;
+    this.#progress.line(text);
+  };
 
   onBegin = (facts: RunFacts) => {
     this.facts = facts;
     const { model, recipe, images, dataset } = facts;
     const parameters = Object.values(model.params).reduce((sum, p) => sum + p.size, 0);
     const where = model.columns ? `two columns on ${model.devices.join(', ')}` : `one column on ${model.devices[0]}`;
-    this.#progress.line(`${recipe.model}: ${where}; ${parameters.toLocaleString('en')} parameters`);
+    this.onNote(`${recipe.model}: ${where}; ${parameters.toLocaleString('en')} parameters`);
     this.#progress.line(
       `${dataset.name}: ${images.train.toLocaleString('en')} training images in ${dataset.classes.length} classes, ` +
         `${images.watched.toLocaleString('en')} ${images.watchedName} images`,

@@ -251,8 +251,6 @@ function unwritten(error: WriteError, folder: RunFolder, saved: number | null): 
 
 function diverged(error: DivergedError, folder: RunFolder, recipe: Recipe, saved: number | null): Error {
   const kept = keptIn(folder, saved);
-  const lower = `--lr ${Number((recipe.lr / 10).toPrecision(3))}`;
-  return new Error(`step ${error.step}: ${error.message}; ${kept}. Try a lower rate: --resume ${lower}`, {
-    cause: error,
-  });
+  const lower = `--out ${folder.path} --resume --lr ${Number((recipe.lr / 10).toPrecision(3))}`;
+  return new Error(`step ${error.step}: ${error.message}; ${kept}. Try a lower rate: ${lower}`, { cause: error });
 }

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { reasonOf, WriteError } from '../util/atomic_write';
-import { makeFolder } from '../util/make_folder';
+import { makeFolder, makeNew } from '../util/make_folder';
 import { type Recipe, resolveRecipe } from './recipe';
 
 /** Files that cannot be read or written; the message is one line for a person. */
@@ -53,7 +53,27 @@ export class RunFolder {
     return run;
   }
 
-  /** Takes away a folder that {@link create} made and nothing went into. */
+  /**
+   * A new folder for a run of that model: runs/MODEL-N below the current folder, N the first number from 1 that is free.
+   * @throws RunError where it cannot be made
+   */
+  static next(model: string): RunFolder {
+    let path = 'runs';
+    try {
+      makeFolder(path);
+      for (let n = 1; ; n++) {
+        path = join('runs', `${model}-${n}`);
+        if (makeNew(path)) return new RunFolder(path);
+      }
+    } catch (error) {
+      throw new RunError(
+        `the folder ${path} cannot be made for the run: ${reasonOf(error)}; give --out a folder elsewhere`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** Takes away a folder that {@link create} or {@link next} made and nothing went into. */
   removeIfEmpty(): void {
     try {
       rmdirSync(this.path);

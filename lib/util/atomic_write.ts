@@ -103,6 +103,7 @@ const texts: Record<string, string> = {
   EPERM: 'not permitted',
   EROFS: 'the file system is read-only',
   ENOENT: 'no such file or folder',
+  EEXIST: 'there is something else of that name',
   ENOTDIR: 'part of the path is not a folder',
   EISDIR: 'it is a folder',
   EIO: 'the device reported an input/output error',

@@ -10,6 +10,20 @@ export function makeFolder(path: string): void {
   for (const at of missing.reverse()) if (!made(at)) mkdirSync(at);
 }
 
+/**
+ * Makes `path`, where the folder around it is there; false where something of that name is. One call decides it, so that of two processes
+ * that want the same name one alone gets it. @throws the system's error where it is another
+ */
+export function makeNew(path: string): boolean {
+  try {
+    mkdirSync(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
 /** Whether there is a folder now; false where the one around it is missing. */
 function made(path: string): boolean {
   try {

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runQuickstart } from '../../lib/cli/commands/quickstart';
 import { sampleFolder } from '../../lib/data/fashion_mnist';
 import { readMetrics } from '../../lib/train/metrics';
+import { RunFolder } from '../../lib/train/run_folder';
 import { capture, convtape, temporaryFolder } from '../support/cli';
 
 const folder = temporaryFolder();
@@ -54,6 +55,61 @@ test('train writes a run, eval and predict read it', async () => {
   expect(kept().tests).toEqual([{ ...test, loss: grouped.loss, top1: grouped.top1, top5: grouped.top5 }]);
 });
 
+describe('without --out', () => {
+  const home = process.cwd();
+  const short = ['--epochs', '1', '--set', 'trainLimit=32', 'testLimit=10', 'tensorboard=false'];
+  let here: string;
+
+  beforeEach(() => {
+    here = mkdtempSync(join(folder, 'here-'));
+    process.chdir(here);
+  });
+  afterEach(() => process.chdir(home));
+
+  test('a run goes into the first free folder of its model, which is said first and last', async () => {
+    const first = await convtape('train', ...tiny, ...short);
+    expect(first.status).toBe(0);
+    expect(first.err).toMatch(/^run: runs\/alexnet-small-1\n/);
+    expect(first.out).toMatch(/^runs\/alexnet-small-1: finished after 1 pass /);
+    expect(readdirSync(join(here, 'runs/alexnet-small-1'))).toContain('checkpoint.safetensors');
+
+    // A number that is taken is left alone, by whatever it is; those behind it do not count.
+    writeFileSync('runs/alexnet-small-2', 'a note');
+    mkdirSync('runs/alexnet-small-4');
+    const third = await convtape('train', ...tiny, ...short, '--json', '--watch');
+    expect(third.err).toMatch(/^run: runs\/alexnet-small-3\ncurves: http/);
+    expect(JSON.parse(third.out)).toMatchObject({ run: 'runs/alexnet-small-3', outcome: 'finished' });
+    expect((await convtape('eval', 'runs/alexnet-small-3', '--limit', '10')).status).toBe(0);
+    expect(readdirSync('runs')).toEqual([1, 2, 3, 4].map((n) => `alexnet-small-${n}`));
+  });
+
+  test('a folder belongs to the run that asked for it, before anything is in it', () => {
+    expect([1, 2].map(() => RunFolder.next('alexnet').path)).toEqual(['runs/alexnet-1', 'runs/alexnet-2']);
+  });
+
+  test('what fails before it begins is one line, and leaves no folder', async () => {
+    for (const [args, status, message] of [
+      [['train', ...tiny, '--batch', 'x'], 2, /batch must be a whole number/],
+      [['train', ...tiny, '--data', 'folder:/nowhere/at/all'], 1, /no folder \/nowhere\/at\/all/],
+      [['train', ...tiny, '--set', 'precision=tf32'], 2, /precision tf32 is for GPUs alone/],
+    ] as [string[], number, RegExp][]) {
+      const result = await convtape(...args);
+      expect(result).toMatchObject({ status, out: '', err: expect.stringMatching(message) });
+      expect(result.err.trimEnd().split('\n')).toHaveLength(1);
+      expect(existsSync('runs') ? readdirSync('runs') : []).toEqual([]);
+    }
+  });
+
+  test('where runs is a file, the error says what to give', async () => {
+    writeFileSync('runs', 'no folder');
+    expect(await convtape('train', ...tiny, ...short)).toEqual({
+      status: 1,
+      out: '',
+      err: 'convtape: the folder runs cannot be made for the run: there is something else of that name (EEXIST); give --out a folder elsewhere\n',
+    });
+  });
+});
+
 test('a run is not overwritten, and a finished one resumes to itself', async () => {
   const again = await convtape('train', ...tiny, '--out', out, '--epochs', '1', ...limits);
   expect(again).toEqual({
@@ -78,7 +134,8 @@ test('wrong usage is one line and exit status 2', async () => {
   for (const [args, message] of [
     [['train', ...somewhere, '--bach', '3'], /unknown option '--bach' \(Did you mean --batch\?\)/],
     [['train', '--epoch', '3'], /unknown option '--epoch' \(Did you mean --epochs\?\)/],
-    [['train', ...tiny], /required option '--out <folder>' not specified/],
+    [['train', '--resume'], /^convtape: train --resume needs --out <folder>/],
+    [['train', ...tiny, '--resume'], /^convtape: train --resume needs --out <folder>/],
     [['train', ...somewhere], /train needs --data: fashion-mnist/],
     [['train', ...somewhere, '--data', 'mnist'], /no such kind of data; there are fashion-mnist/],
     [['train', ...somewhere, ...tiny, '--model', 'vgg'], /model must be one of alexnet, alexnet-small, got "vgg"/],
@@ -156,7 +213,7 @@ test('a loss that is no number ends the run, keeps the last good checkpoint and 
   const wild = await convtape('train', '--out', run, '--resume', '--epochs', '9', '--lr', '1e30');
   expect(wild).toMatchObject({ status: 1, out: '' });
   expect(wild.err.trimEnd().split('\n').at(-1)).toMatch(
-    /^convtape: step \d+: .*(NaN|finite|infinit).*; the checkpoint of step 2 is kept in .*\. Try a lower rate: --resume --lr 1e\+29$/i,
+    /^convtape: step \d+: .*(NaN|finite|infinit).*; the checkpoint of step 2 is kept in .*\. Try a lower rate: --out .*diverges --resume --lr 1e\+29$/i,
   );
   expect(readFileSync(join(run, 'checkpoint.safetensors')).equals(good)).toBe(true);
   const recovered = await convtape('train', '--out', run, '--resume', '--epochs', '2', '--lr', '0.001');

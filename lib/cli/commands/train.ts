@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import { dataKinds } from '../../data';
-import { type RecipeInput, ratesForBatch, setKey } from '../../train/recipe';
+import { type RecipeInput, ratesForBatch, resolveRecipe, setKey } from '../../train/recipe';
 import { readRecipeFile, recipeNames } from '../../train/recipe_file';
 import { reportTraining } from '../../train/report';
+import { RunFolder } from '../../train/run_folder';
 import { Interrupted, UsageError } from '../errors';
 import type { Io } from '../io';
-import { deviceList, requireOption } from '../options';
+import { deviceList } from '../options';
 import { report, sentence, trainWithProgress } from '../train_view';
 
 export interface TrainOptions {
@@ -13,7 +14,7 @@ export interface TrainOptions {
   data?: string;
   model?: string;
   devices?: string;
-  out: string;
+  out?: string;
   epochs?: string;
   batch?: string;
   lr?: string[];
@@ -35,7 +36,7 @@ export function trainCommand(program: Command, io: Io): void {
     .option('--data <set>', 'fashion-mnist[:DIR], cifar10:DIR, folder:DIR, shards:DIR, imagenet:DIR')
     .option('--model <name>', 'alexnet or alexnet-small (default: alexnet)')
     .option('--devices <names>', 'one device: the grouped network; two: a column on each (default: two of a kind)')
-    .option('--out <folder>', 'the run’s folder (required)')
+    .option('--out <folder>', 'the run’s folder (default: runs/MODEL-N, N the first free number from 1)')
     .option(
       '--epochs <n>',
       'passes over the training images (default: the recipe’s, or 90 for alexnet and 10 for alexnet-small)',
@@ -53,7 +54,7 @@ export function trainCommand(program: Command, io: Io): void {
     .option('--reset <layer...>', 'with --init: layers that start from random values all the same')
     .option('--freeze <layer...>', 'layers that stay as they are')
     .option('--seed <n>', 'decides every random draw (default: 0)')
-    .option('--resume', 'go on from the checkpoint in the run’s folder')
+    .option('--resume', 'go on from the checkpoint in the run’s folder, which --out names')
     .option(
       '--set <key=value...>',
       'any other key of the recipe, by dotted path: --set trainLimit=1000 schedule.patience=5',
@@ -61,22 +62,33 @@ export function trainCommand(program: Command, io: Io): void {
     .option('--watch [port]', 'a page on this machine with curves that grow (default: any free port)')
     .option('--json', 'print one JSON object')
     .action(async (options: TrainOptions) => {
-      requireOption(options.out, '--out <folder>');
+      if (options.resume && options.out === undefined)
+        throw new UsageError('train --resume needs --out <folder>: the folder of the run to go on with');
       const recipe = recipeOf(options);
       if (!options.resume && recipe.data === undefined)
         throw new UsageError(`train needs --data: ${dataKinds.join(', ')}`);
-      const { result, facts, received } = await trainWithProgress(io, recipe, {
-        ...options,
-        watch: watchPort(options.watch),
-      });
-      await reportTraining(options.out, report(result, facts), facts.step === 0);
-      const classes = facts.dataset.classes.length;
-      io.out(options.json ? `${JSON.stringify(report(result, facts))}\n` : sentence(result, classes));
-      if (result.outcome === 'interrupted')
-        throw new Interrupted(
-          `stopped by ${received} after step ${result.progress.step}; go on with --out ${options.out} --resume`,
-          received!,
-        );
+      const watch = watchPort(options.watch);
+      // What is wrong with the recipe is said before a folder is made for it.
+      const made = options.out === undefined ? RunFolder.next(resolveRecipe(recipe).model) : null;
+      const out = options.out ?? made!.path;
+      try {
+        const { result, facts, received } = await trainWithProgress(io, recipe, {
+          out,
+          resume: options.resume,
+          watch,
+          chosen: made !== null,
+        });
+        await reportTraining(out, report(result, facts), facts.step === 0);
+        const classes = facts.dataset.classes.length;
+        io.out(options.json ? `${JSON.stringify(report(result, facts))}\n` : sentence(result, classes));
+        if (result.outcome === 'interrupted')
+          throw new Interrupted(
+            `stopped by ${received} after step ${result.progress.step}; go on with --out ${out} --resume`,
+            received!,
+          );
+      } finally {
+        made?.removeIfEmpty();
+      }
     });
 }
 
