@@ -39,8 +39,10 @@ export function commonDevice(
   optional: readonly number[] = [],
 ): Device {
   let first: AnyTensor | undefined;
-  inputs.forEach((t, i) => {
-    if (t === null && optional.includes(i)) return;
+  // Not forEach, which would pass over the holes of an array, however many they are.
+  for (let i = 0; i < inputs.length; i++) {
+    const t = inputs[i];
+    if (t === null && optional.includes(i)) continue;
     if (!(t instanceof Tensor))
       throw new TypeError(`${operator}: input ${i} must be a Tensor, got ${t == null ? String(t) : typeof t}`);
     const device = t.storage(operator).device;
@@ -49,7 +51,7 @@ export function commonDevice(
         `${operator}: operands are on different devices: [${first.shape}] on ${first.device.name}, [${t.shape}] on ${device.name}; copy one with copyTo`,
       );
     first ??= t;
-  });
+  }
   if (!first) throw new TypeError(`${operator}: needs a tensor`);
   return first.device;
 }

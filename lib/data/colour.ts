@@ -1,4 +1,6 @@
 // The text's colour noise: principal components of the colours of the training images, and how much of each is added.
+import { show } from '../tensor/checks';
+import { checkChoice, checkNumbers, checkPixels, checkSplit, checkWhole } from './arguments';
 import type { Split } from './dataset';
 import type { ColourNoise } from './loader';
 
@@ -24,6 +26,8 @@ export const imagenetComponents: ColourComponents = {
  * @param channels at most 3, as ColourNoise takes them
  */
 export async function colourComponents(split: Split, channels: number): Promise<ColourComponents> {
+  checkSplit('colourComponents', split);
+  checkWhole('colourComponents', 'channels', channels, 1, 3);
   if (split.length === 0) throw new RangeError('colourComponents: the split holds no images');
   const sums = new Float64Array(channels);
   const products = new Float64Array(channels * channels);
@@ -31,7 +35,12 @@ export async function colourComponents(split: Split, channels: number): Promise<
   for (let i = 0; i < split.length; i++) {
     const got = split.pixels(i);
     const pixels = ArrayBuffer.isView(got) ? got : await got;
+    checkPixels('colourComponents', i, pixels);
     const area = pixels.length / channels;
+    if (!Number.isInteger(area) || area === 0)
+      throw new RangeError(
+        `colourComponents: the ${pixels.length} bytes of image ${i} do not divide into ${channels} channels`,
+      );
     count += area;
     for (let a = 0; a < channels; a++) {
       for (let k = 0; k < area; k++) sums[a]! += pixels[a * area + k]!;
@@ -67,8 +76,26 @@ export function principalComponents(covariance: readonly (readonly number[])[]):
  * the bytes, times the same α, and divides the data by 1.1 afterwards: give the loader `scale: 1 / 1.1`.
  */
 export function colourNoise(components: ColourComponents, preset: 'paper' | 'layers-145'): ColourNoise {
-  const magnitudes = components.deviations.map((d) => (preset === 'paper' ? (d / 255) ** 2 * 255 : d));
-  return { vectors: components.vectors, magnitudes, std: 0.1 };
+  const { vectors, deviations } = checkComponents(components);
+  checkChoice('colourNoise', 'preset', preset, ['paper', 'layers-145']);
+  const magnitudes = deviations.map((d) => (preset === 'paper' ? (d / 255) ** 2 * 255 : d));
+  return { vectors, magnitudes, std: 0.1 };
+}
+
+function checkComponents(components: unknown): ColourComponents {
+  if (components === null || typeof components !== 'object')
+    throw new TypeError(`colourNoise: components must be what colourComponents gives, got ${show(components)}`);
+  const { vectors, deviations } = components as Partial<ColourComponents>;
+  if (!Array.isArray(vectors) || !Array.isArray(deviations))
+    throw new TypeError(`colourNoise: components must have arrays of vectors and deviations, got ${show(components)}`);
+  if (vectors.length > 3 || vectors.length !== deviations.length)
+    throw new RangeError(
+      `colourNoise: components are up to 3 vectors with a deviation each, got ${vectors.length} and ${deviations.length}`,
+    );
+  return {
+    vectors: Array.from(vectors, (vector, i) => checkNumbers('colourNoise', `vectors[${i}]`, vector)),
+    deviations: checkNumbers('colourNoise', 'deviations', deviations),
+  };
 }
 
 /** Eigenvalues and orthonormal eigenvectors (rows) of a symmetric matrix, by Jacobi's rotations (Golub and Van Loan, 8.5). */

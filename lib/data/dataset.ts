@@ -1,4 +1,6 @@
 // What every reader of images gives, whatever the files behind it look like.
+import { show } from '../tensor/checks';
+import { checkFunction, checkNumbers, checkPixels, checkSplit, checkWhole, isBytes } from './arguments';
 import type { ColourComponents } from './colour';
 
 /** A data set that cannot be read as it is: one line that names the file or folder and says what was expected. */
@@ -65,10 +67,18 @@ export class MemorySplit implements Split {
     private readonly data: Uint8Array,
     private readonly labels: ArrayLike<number>,
   ) {
+    if (typeof name !== 'string') throw new TypeError(`MemorySplit: name must be a string, got ${show(name)}`);
+    if (!isBytes(data)) throw new TypeError(`MemorySplit: pixels must be a Uint8Array, got ${show(data)}`);
+    if (labels === null || typeof labels !== 'object')
+      throw new TypeError(`MemorySplit: labels must be an array of classes, got ${show(labels)}`);
     this.length = labels.length;
+    checkWhole('MemorySplit', 'the number of labels', this.length, 0);
     this.#imageSize = this.length === 0 ? 0 : data.length / this.length;
-    if (!Number.isInteger(this.#imageSize))
-      throw new DataError(`${name}: ${data.length} bytes of pixels do not divide into ${this.length} images`);
+    if (!Number.isInteger(this.#imageSize) || (this.length > 0 && data.length === 0))
+      throw new RangeError(
+        `MemorySplit: ${data.length} bytes of pixels do not divide into ${this.length} images of '${name}'`,
+      );
+    for (let i = 0; i < this.length; i++) checkWhole('MemorySplit', `labels[${i}]`, labels[i], 0);
   }
 
   label(i: number): number {
@@ -86,18 +96,21 @@ export class MemorySplit implements Split {
 
 /** The first `n` images of a split. Readers order their images so that a beginning holds every class. */
 export function limitSplit(split: Split, n: number): Split {
-  if (!(Number.isSafeInteger(n) && n >= 1))
-    throw new RangeError(`limitSplit: n must be a whole number from 1, got ${n}`);
+  checkSplit('limitSplit', split);
+  checkWhole('limitSplit', 'n', n, 1);
   return n >= split.length ? split : sliceSplit(split, 0, n);
 }
 
 /** Images `start` … `end` − 1 of a split, numbered from 0. */
-export function sliceSplit(split: Split, start: number, end = split.length): Split {
-  const whole = Number.isSafeInteger(start) && Number.isSafeInteger(end);
-  if (!whole || start < 0 || start > end || end > split.length)
-    throw new RangeError(`sliceSplit: expected 0 ≤ start ≤ end ≤ ${split.length}, got ${start} and ${end}`);
+export function sliceSplit(split: Split, start: number, end?: number): Split {
+  checkSplit('sliceSplit', split);
+  const { length } = split;
+  const stop = end === undefined ? length : end;
+  const whole = Number.isSafeInteger(start) && Number.isSafeInteger(stop);
+  if (!whole || start < 0 || start > stop || stop > length)
+    throw new RangeError(`sliceSplit: expected 0 ≤ start ≤ end ≤ ${length}, got ${show(start)} and ${show(stop)}`);
   return {
-    length: end - start,
+    length: stop - start,
     label: (i) => split.label(start + i),
     pixels: (i) => split.pixels(start + i),
     source: (i) => split.source(start + i),
@@ -118,17 +131,19 @@ export function sliceSplit(split: Split, start: number, end = split.length): Spl
  * @param progress is told how many images are done, every thousand.
  */
 export async function meanImage(split: Split, progress?: (done: number) => void): Promise<Float32Array> {
+  checkSplit('meanImage', split);
+  checkFunction('meanImage', 'progress', progress);
   if (split.length === 0) throw new RangeError('meanImage: the split holds no images');
-  if (split.mean) return split.mean.slice();
+  if (split.mean !== undefined) return Float32Array.from(checkNumbers('meanImage', "the split's mean", split.mean));
   let sums = new Float64Array(0);
   const group = 64;
   for (let start = 0; start < split.length; start += group) {
     const end = Math.min(start + group, split.length);
     const images: (Uint8Array | Promise<Uint8Array>)[] = [];
     for (let i = start; i < end; i++) images.push(split.pixels(i));
-    for (const image of images.some((p) => !ArrayBuffer.isView(p))
-      ? await Promise.all(images)
-      : (images as Uint8Array[])) {
+    const read = images.some((p) => !ArrayBuffer.isView(p)) ? await Promise.all(images) : (images as Uint8Array[]);
+    for (const [i, image] of read.entries()) {
+      checkPixels('meanImage', start + i, image, sums.length || undefined);
       if (sums.length === 0) sums = new Float64Array(image.length);
       for (let k = 0; k < sums.length; k++) sums[k]! += image[k]!;
     }
@@ -139,12 +154,14 @@ export async function meanImage(split: Split, progress?: (done: number) => void)
 
 /** Mean of each channel of a mean image, in the same units. */
 export function channelMeans(mean: Float32Array, channels: number): Float32Array {
-  const area = mean.length / channels;
-  if (!(channels >= 1) || !Number.isInteger(area))
-    throw new RangeError(`channelMeans: ${mean.length} values do not divide into ${channels} channels`);
+  const values = checkNumbers('channelMeans', 'mean', mean);
+  checkWhole('channelMeans', 'channels', channels, 1);
+  const area = values.length / channels;
+  if (!Number.isInteger(area) || area === 0)
+    throw new RangeError(`channelMeans: ${values.length} values do not divide into ${channels} channels`);
   return Float32Array.from({ length: channels }, (_, c) => {
     let sum = 0;
-    for (let k = c * area; k < (c + 1) * area; k++) sum += mean[k]!;
+    for (let k = c * area; k < (c + 1) * area; k++) sum += values[k]!;
     return sum / area;
   });
 }

@@ -4,8 +4,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { checkNumber, checkOptions, show } from '../tensor/checks';
 import { atomicWrite, reasonOf, writeAll } from '../util/atomic_write';
 import { makeFolder } from '../util/make_folder';
+import { checkFunction } from './arguments';
 import { DataError } from './dataset';
 
 const unzip = promisify(gunzip);
@@ -40,7 +42,18 @@ export interface FetchOptions {
  * @throws DataError in one line, naming the file, the address and what went wrong
  */
 export async function fetchFashionMnist(dir: string, options: FetchOptions = {}): Promise<void> {
-  const { sources = SOURCES, log, patience = 10, files = FILES } = options;
+  if (typeof dir !== 'string' || dir === '')
+    throw new TypeError(`fetchFashionMnist: dir must be the path of a folder, got ${show(dir)}`);
+  const known = ['sources', 'log', 'patience', 'files'] as const;
+  const { sources = SOURCES, log, patience = 10, files = FILES } = checkOptions('fetchFashionMnist', options, known);
+  if (!Array.isArray(sources))
+    throw new TypeError(`fetchFashionMnist: sources must be an array of addresses, got ${show(sources)}`);
+  for (const [i, source] of sources.entries())
+    if (typeof source !== 'string')
+      throw new TypeError(`fetchFashionMnist: sources[${i}] must be an address, got ${show(source)}`);
+  checkFunction('fetchFashionMnist', 'log', log);
+  checkNumber('fetchFashionMnist', 'patience', patience);
+  if (!(patience > 0)) throw new RangeError(`fetchFashionMnist: patience must be above 0 seconds, got ${patience}`);
   try {
     makeFolder(dir);
   } catch (error) {

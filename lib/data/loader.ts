@@ -1,4 +1,5 @@
-import { checkOptions } from '../tensor/checks';
+import { checkPixels, checkWhole } from './arguments';
+import { checkLoader } from './check_loader';
 import type { Dataset, Split } from './dataset';
 import { checkDraw, colourDraws, permutation, randomWindow, type Window } from './order';
 import { Cropper, centreWindow, type Geometry, positions, tenWindows } from './transform';
@@ -51,11 +52,6 @@ export interface LoaderOptions {
   /** Batches made ahead of their use, in memory that is used again. Default 1. */
   prefetch?: number;
 }
-
-const KNOWN: readonly (keyof LoaderOptions)[] = [
-  ...(['batch', 'seed', 'shuffle', 'last', 'size', 'pad', 'view', 'crop', 'mirror', 'share'] as const),
-  ...(['colour', 'mean', 'scale', 'dtype', 'views', 'prefetch'] as const),
-];
 
 /** One batch. The arrays are used again: they hold these values until the next batch is asked for. */
 export interface Batch {
@@ -121,48 +117,25 @@ export class Loader {
   readonly #free: Slot[] = [];
 
   constructor(dataset: Pick<Dataset, 'channels' | 'height' | 'width'>, split: Split, options: LoaderOptions) {
-    checkOptions('Loader', options, KNOWN);
-    const { channels, height, width } = dataset;
-    const size = options.size ?? [height, width];
-    const [cropHeight, cropWidth] = typeof size === 'number' ? [size, size] : size;
-    const pad = options.pad ?? 0;
-    wholeNumber('batch', options.batch, 1);
-    wholeNumber('pad', pad, 0);
-    wholeNumber('share', options.share ?? 1, 1);
-    wholeNumber('prefetch', options.prefetch ?? 1, 0);
-    checkDraw(options.seed ?? 0, 0);
-    wholeNumber('size', cropHeight, 1);
-    wholeNumber('size', cropWidth, 1);
-    if (cropHeight > height + 2 * pad || cropWidth > width + 2 * pad)
-      throw new RangeError(
-        `Loader: a ${cropHeight}×${cropWidth} crop does not fit in a ${height}×${width} image with a border of ${pad}`,
-      );
-    if (split.length === 0) throw new RangeError('Loader: the split holds no images');
-    if (options.dtype === 'u8' && (options.mean || options.colour || (options.scale ?? 1) !== 1))
-      throw new RangeError("Loader: dtype 'u8' leaves the bytes as they are; mean, scale and colour need 'f32'");
-    if (options.dtype === 'u8' && options.views === 'device')
-      throw new RangeError("Loader: dtype 'u8' is for views made on the host; on a device cropImages gives f32");
-    if (options.colour) checkColour(options.colour, channels);
-    this.#geometry = this.stored = { channels, height, width, pad, cropHeight, cropWidth };
-    this.mean = options.mean && Float32Array.from(options.mean);
-    this.scale = options.scale ?? 1;
+    const { geometry, settings } = checkLoader(dataset, split, options);
+    const { channels, cropHeight, cropWidth } = geometry;
+    this.#geometry = this.stored = geometry;
+    this.mean = settings.mean as Float32Array | undefined;
+    this.scale = settings.scale ?? 1;
     this.#cropper = new Cropper(this.#geometry, this.mean, this.scale);
-    this.#windows = options.view === 'ten-crop' ? tenWindows(this.#geometry) : [centreWindow(this.#geometry)];
+    this.#windows = settings.view === 'ten-crop' ? tenWindows(this.#geometry) : [centreWindow(this.#geometry)];
     this.#split = split;
-    this.#options = options;
-    this.batch = options.batch;
+    this.#options = settings;
+    this.batch = settings.batch;
     this.views = this.#windows.length;
     this.shape = [channels, cropHeight, cropWidth];
-    this.steps =
-      options.last === 'drop' ? Math.floor(split.length / options.batch) : Math.ceil(split.length / options.batch);
-    if (this.steps === 0)
-      throw new RangeError(
-        `Loader: ${split.length} images are fewer than a batch of ${options.batch}, and last is 'drop'`,
-      );
+    const steps = split.length / this.batch;
+    this.steps = settings.last === 'drop' ? Math.floor(steps) : Math.ceil(steps);
   }
 
   /** Numbers of the images in the order of an epoch. */
   order(epoch: number): Int32Array {
+    checkDraw('Loader', this.#options.seed ?? 0, epoch);
     const length = this.#split.length;
     if (this.#options.shuffle) return permutation(length, this.#options.seed ?? 0, epoch);
     return Int32Array.from({ length }, (_, i) => i);
@@ -170,10 +143,9 @@ export class Loader {
 
   /** The batches of an epoch, from batch `start` on. */
   async *epoch(epoch: number, start = 0): AsyncGenerator<Batch, void, void> {
-    checkDraw(this.#options.seed ?? 0, epoch);
-    wholeNumber('start', start, 0);
+    checkWhole('Loader', 'start', start, 0);
     const order = this.order(epoch);
-    const ahead = (this.#options.prefetch ?? 1) + 1;
+    const ahead = Math.min((this.#options.prefetch ?? 1) + 1, this.steps);
     // the batch that the caller has let go of, and those being made
     const slots = Array.from({ length: ahead }, () => this.#free.pop() ?? this.#slot());
     const queue: Promise<Batch>[] = [];
@@ -199,14 +171,21 @@ export class Loader {
     const values = this.batch * this.views * this.shape[0] * this.shape[1] * this.shape[2];
     const onDevice = this.#options.views === 'device';
     const { channels, height, width } = this.#geometry;
-    return {
-      images: onDevice ? null : this.#options.dtype === 'u8' ? new Uint8Array(values) : new Float32Array(values),
-      stored: onDevice || this.#split.readInto ? new Uint8Array(this.batch * channels * height * width) : null,
-      windows: new Int32Array(onDevice ? this.batch * this.views * 3 : 0),
-      shifts: new Float32Array(onDevice && this.#options.colour ? this.batch * channels : 0),
-      labels: new Int32Array(this.batch),
-      indices: new Int32Array(this.batch),
-    };
+    try {
+      return {
+        images: onDevice ? null : this.#options.dtype === 'u8' ? new Uint8Array(values) : new Float32Array(values),
+        stored: onDevice || this.#split.readInto ? new Uint8Array(this.batch * channels * height * width) : null,
+        windows: new Int32Array(onDevice ? this.batch * this.views * 3 : 0),
+        shifts: new Float32Array(onDevice && this.#options.colour ? this.batch * channels : 0),
+        labels: new Int32Array(this.batch),
+        indices: new Int32Array(this.batch),
+      };
+    } catch (error) {
+      const [c, h, w] = this.shape;
+      throw new RangeError(`Loader: there is no memory for a batch of ${this.batch} images of ${c}×${h}×${w}`, {
+        cause: error,
+      });
+    }
   }
 
   async #make(order: Int32Array, epoch: number, step: number, slot: Slot): Promise<Batch> {
@@ -259,6 +238,7 @@ export class Loader {
       images.some((p) => !ArrayBuffer.isView(p)) ? Promise.all(images) : (images as Uint8Array[]),
       turn,
     ]);
+    for (let k = 0; k < count; k++) checkPixels('Loader', indices[k]!, pixels[k], size);
     if (stored)
       pixels.forEach((p, k) => {
         place(k).set(p);
@@ -307,21 +287,4 @@ export class Loader {
     }
     return this.#shifts;
   }
-}
-
-function wholeNumber(name: string, value: number, least: number): void {
-  if (!(Number.isSafeInteger(value) && value >= least))
-    throw new RangeError(`Loader: ${name} must be a whole number from ${least}, got ${value}`);
-}
-
-function checkColour(colour: ColourNoise, channels: number): void {
-  if (colour.vectors.length > 3 || colour.vectors.length !== colour.magnitudes.length)
-    throw new RangeError(
-      `Loader: colour takes up to 3 vectors with a magnitude each, got ${colour.vectors.length} and ${colour.magnitudes.length}`,
-    );
-  for (const vector of colour.vectors)
-    if (vector.length !== channels)
-      throw new RangeError(
-        `Loader: a colour vector has one value for each of ${channels} channels, got ${vector.length}`,
-      );
 }

@@ -1,4 +1,5 @@
-import { show } from '../tensor/checks';
+import { checkBoolean, checkNumber, checkOptions, show } from '../tensor/checks';
+import { checkChoice, checkFunction, checkWhole } from './arguments';
 import { openCifar10 } from './cifar10';
 import { DataSpecError, type Dataset } from './dataset';
 import { openFashionMnist } from './fashion_mnist';
@@ -18,8 +19,9 @@ export const dataKinds = ['fashion-mnist[:DIR]', 'cifar10:DIR', 'folder:DIR', 's
  * `shards:DIR`, a set made by `convtape data prepare` (`imagenet:DIR` is the same).
  * @throws DataSpecError where the text names no kind there is, or lacks a folder; DataError where the files are not as they should be
  */
-export async function openDataset(spec: string, options: OpenOptions = {}): Promise<Dataset> {
+export async function openDataset(spec: string, given: OpenOptions = {}): Promise<Dataset> {
   if (typeof spec !== 'string') throw new TypeError(`openDataset: takes a text like 'folder:DIR', got ${show(spec)}`);
+  const options = checkOpen(given);
   const colon = spec.indexOf(':');
   const kind = colon < 0 ? spec : spec.slice(0, colon);
   const dir = colon < 0 ? undefined : spec.slice(colon + 1);
@@ -42,4 +44,26 @@ export async function openDataset(spec: string, options: OpenOptions = {}): Prom
     default:
       throw new DataSpecError(`--data ${spec}: there is no such kind of data; there are ${dataKinds.join(', ')}`);
   }
+}
+
+function checkOpen(given: OpenOptions): OpenOptions {
+  const options = {
+    ...checkOptions('openDataset', given, ['size', 'memory', 'splits', 'log', 'progress', 'download']),
+  };
+  const { size, memory, splits, log, progress, download } = options;
+  if (size !== undefined) checkWhole('openDataset', 'size', size, 1);
+  if (memory !== undefined) {
+    checkNumber('openDataset', 'memory', memory);
+    if (!(memory >= 0)) throw new RangeError(`openDataset: memory must be a number of bytes, got ${memory}`);
+  }
+  if (splits !== undefined) {
+    if (!Array.isArray(splits))
+      throw new TypeError(`openDataset: splits must be an array of names, got ${show(splits)}`);
+    for (const [i, name] of splits.entries())
+      checkChoice('openDataset', `splits[${i}]`, name, ['train', 'validation', 'test']);
+  }
+  checkFunction('openDataset', 'log', log);
+  checkFunction('openDataset', 'progress', progress);
+  if (download !== undefined) checkBoolean('openDataset', 'download', download);
+  return options;
 }

@@ -1,5 +1,6 @@
 // The random choices of a pass over a data set: pure functions of (seed, epoch, index), so that a resumed run, or one with another
 // number of threads, makes the same ones.
+import { checkWhole } from './arguments';
 import { philox } from './philox';
 
 // Streams 0xDA7A…: no tensor draws from these, whatever its seed.
@@ -24,7 +25,7 @@ function unit(high: number, low: number): number {
 
 /** The order of the images in an epoch: a uniform permutation of 0 … length−1 (Fisher–Yates). */
 export function permutation(length: number, seed: number, epoch: number): Int32Array {
-  checkDraw(seed, epoch);
+  checkDraw('permutation', seed, epoch);
   const order = Int32Array.from({ length }, (_, i) => i);
   for (let i = length - 1; i > 0; i--) {
     // one call gives the draws of two positions: those of an odd i and of the i below it
@@ -74,9 +75,7 @@ export function colourDraws(seed: number, epoch: number, index: number, out: Flo
   return out;
 }
 
-export function checkDraw(seed: number, epoch: number): void {
-  if (!(Number.isSafeInteger(seed) && seed >= 0))
-    throw new RangeError(`seed must be a whole number from 0, got ${seed}`);
-  if (!(Number.isSafeInteger(epoch) && epoch >= 0 && epoch < EPOCHS))
-    throw new RangeError(`epoch must be a whole number from 0 to ${EPOCHS - 1}, got ${epoch}`);
+export function checkDraw(operator: string, seed: unknown, epoch: unknown): void {
+  checkWhole(operator, 'seed', seed, 0);
+  checkWhole(operator, 'epoch', epoch, 0, EPOCHS - 1);
 }

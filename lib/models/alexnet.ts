@@ -1,4 +1,4 @@
-import { checkOptions, show } from '../tensor/checks';
+import { checkBoolean, checkOptions, show } from '../tensor/checks';
 import { type DeviceLike, defaultDevice, device as deviceOf } from '../tensor/device';
 import { checkSeed, nextSeed } from '../tensor/random';
 import { ColumnNet } from './column_net';
@@ -36,12 +36,12 @@ function resolve(name: string, options: AlexNetOptions) {
     pooling = netDefaults.pooling,
     dropout = netDefaults.dropout,
     width = netDefaults.width,
-    seed = nextSeed(),
+    devices = [defaultDevice],
+    seed,
   } = options;
-  const { devices = [defaultDevice] } = options;
   if (!Array.isArray(devices) || devices.length < 1 || devices.length > 2)
     throw new RangeError(
-      `${name}: devices must be one device (grouped) or two (columns), got ${Array.isArray(devices) ? devices.length : typeof devices}`,
+      `${name}: devices must be one device (grouped) or two (columns), got ${Array.isArray(devices) ? devices.length : show(devices)}`,
     );
   if (!Number.isInteger(classes) || classes < 1)
     throw new RangeError(`${name}: classes must be a positive integer, got ${show(classes)}`);
@@ -53,13 +53,13 @@ function resolve(name: string, options: AlexNetOptions) {
     throw new RangeError(`${name}: dropout must be at least 0 and less than 1, got ${show(dropout)}`);
   if (typeof width !== 'number' || !(width > 0 && width <= 16))
     throw new RangeError(`${name}: width must be above 0 and at most 16, got ${show(width)}`);
-  if (typeof conv6 !== 'boolean' || typeof norm !== 'boolean')
-    throw new TypeError(`${name}: conv6 and norm must be booleans`);
-  checkSeed(name, seed);
+  checkBoolean(name, 'conv6', conv6);
+  checkBoolean(name, 'norm', norm);
+  if (seed !== undefined) checkSeed(name, seed);
   return {
     spec: { classes, preset, conv6, norm, pooling, dropout, width },
-    devices: devices.map((d) => deviceOf(d)),
-    seed,
+    devices: Array.from(devices, (d) => deviceOf(d)),
+    seed: seed ?? nextSeed(), // last: a call that is refused draws nothing
   };
 }
 
@@ -90,8 +90,8 @@ export function alexnetSmall<const C extends number = 1, const H extends 28 | 32
   checkOptions('alexnetSmall', options, [...KNOWN, 'channels', 'size']);
   const { channels = 1, size = 28, ...rest } = options;
   if (!Number.isInteger(channels) || channels < 1)
-    throw new RangeError(`alexnetSmall: channels must be a positive integer, got ${channels}`);
-  if (size !== 28 && size !== 32) throw new RangeError(`alexnetSmall: size must be 28 or 32, got ${size}`);
+    throw new RangeError(`alexnetSmall: channels must be a positive integer, got ${show(channels)}`);
+  if (size !== 28 && size !== 32) throw new RangeError(`alexnetSmall: size must be 28 or 32, got ${show(size)}`);
   const { spec, devices, seed } = resolve('alexnetSmall', { classes: 10, ...rest });
   return new ColumnNet<C, H, K>('alexnetSmall', alexnetSmallSpec({ ...spec, channels, size }), devices, seed);
 }

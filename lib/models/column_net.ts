@@ -14,13 +14,13 @@ import {
   relu,
   spatialResponseNorm,
 } from '../ops';
-import { checkOptions } from '../tensor/checks';
+import { checkBoolean, checkOptions, checkShape, show } from '../tensor/checks';
 import { full, randn, zeros } from '../tensor/create';
 import type { Device } from '../tensor/device';
-import { mixSeed, nextSeed } from '../tensor/random';
+import { checkSeed, mixSeed, nextSeed } from '../tensor/random';
 import { scope } from '../tensor/scope';
 import { Tensor } from '../tensor/tensor';
-import { COLUMNS, type ParamRecord, splitColumns } from './columns';
+import { COLUMNS, type ParamRecord, splitColumns, tensorsOf } from './columns';
 import { describe, type LayerRow } from './describe';
 import { geometry, type LayerGeometry, slide } from './geometry';
 import type { ConvSpec, NetSpec, Step } from './spec';
@@ -62,35 +62,48 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
 
   /** N×C×H×W images → N×classes logits, on the first device. */
   forward<N extends number>(x: Tensor<readonly [N, C, H, H]>, options: ForwardOptions = {}): Tensor<[N, K]> {
-    checkOptions(this.name, options, ['train', 'seed', 'dropoutSeeds']);
+    const { train = false, seed, dropoutSeeds } = checkOptions(this.name, options, ['train', 'seed', 'dropoutSeeds']);
+    checkBoolean(this.name, 'train', train);
+    if (seed !== undefined) checkSeed(this.name, seed);
+    const given = dropoutSeeds === undefined ? undefined : this.#checkDropoutSeeds(dropoutSeeds);
+    this.#checkImage(x);
+    const drawn = this.#layerSeeds(seed);
     using s = scope(); // what a throw leaves behind; the layers free their inputs themselves, as early as can be
-    const joined = this.#gather(this.#hidden(x as Tensor, options), 0);
+    const joined = this.#gather(this.#hidden(x as Tensor, train, given ?? drawn), 0);
     const logits = this.#fullyConnected(this.spec.output.name, joined, null, 0);
     return s.keep(logits) as Tensor<any> as Tensor<[N, K]>;
   }
 
   /** The last hidden layer's activations, N×units (4096 in AlexNet), as the output layer sees them when testing; on the first device. */
   features<N extends number>(x: Tensor<readonly [N, C, H, H]>): Tensor<[N, number]> {
+    this.#checkImage(x);
     using s = scope();
-    const joined = this.#gather(this.#hidden(x as Tensor, {}), 0);
+    const joined = this.#gather(this.#hidden(x as Tensor, false, this.#layerSeeds()), 0);
     return s.keep(joined) as Tensor<any> as Tensor<[N, number]>;
   }
 
-  /** Copies values of the same names and shapes in. */
+  /**
+   * Copies values of the same names and shapes in.
+   * @throws TypeError or RangeError, with nothing changed, where one of them is missing, unknown, or no f32 tensor of its shape
+   */
   load(params: Readonly<Record<string, Tensor>>): this {
-    const missing = Object.keys(this.params).filter((name) => !(name in params));
-    const unknown = Object.keys(params).filter((name) => !(name in this.params));
+    const own = new Map(Object.entries(this.params));
+    const given = tensorsOf('load', params);
+    const missing = [...own.keys()].filter((name) => !given.has(name));
+    const unknown = [...given.keys()].filter((name) => !own.has(name));
     if (missing.length > 0 || unknown.length > 0)
       throw new RangeError(
         `load: the names differ${missing.length > 0 ? `; missing ${missing.join(', ')}` : ''}${unknown.length > 0 ? `; unknown ${unknown.join(', ')}` : ''}` +
           ' (mergeColumns and splitColumns convert between the forms)',
       );
-    for (const [name, p] of Object.entries(this.params)) {
-      const from = params[name]!;
+    for (const [name, p] of own) {
+      const from = given.get(name)!;
+      p.storage('load'); // of a net that has been disposed of
+      if (from.dtype !== p.dtype) throw new TypeError(`load: '${name}' must be ${p.dtype}, got ${from.dtype}`);
       if (from.shape.join() !== p.shape.join())
         throw new RangeError(`load: '${name}' is [${p.shape}], got [${from.shape}]`);
     }
-    for (const [name, p] of Object.entries(this.params)) p.copyFrom(params[name]!);
+    for (const [name, p] of own) p.copyFrom(given.get(name)!);
     return this;
   }
 
@@ -110,7 +123,9 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
 
   // The same seed gives the same function in both forms: the grouped parameters are drawn, then divided.
   #initialise(seed: number): ParamRecord {
+    for (const { name, weight } of this.layers) checkShape(this.name, weight, `${name}.weight`);
     return noGrad(() => {
+      using s = scope(); // where memory ends at one layer, those before it are freed
       const device = this.devices[0]!;
       const starts = [...this.spec.convs, ...this.spec.hidden, this.spec.output];
       const params: ParamRecord = {};
@@ -127,7 +142,7 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
         Object.assign(params, splitColumns(grouped, this.devices));
         for (const p of Object.values(grouped)) p.dispose();
       });
-      return params;
+      return s.keep(params);
     });
   }
 
@@ -137,8 +152,8 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
   }
 
   // The convolutions, then the hidden layers; one tensor a column.
-  #hidden(input: Tensor, { train = false, seed = nextSeed(), dropoutSeeds }: ForwardOptions): Tensor[] {
-    const image = this.#checkImage(input);
+  #hidden(input: Tensor, train: boolean, seeds: readonly number[]): Tensor[] {
+    const image = this.spec.roundUp ? this.#hangOver(input) : input;
     let maps: Tensor[] = this.devices.map((device) => (image.device === device ? image : copyTo(image, device)));
     const owned = (t: Tensor) => t !== input;
     for (const conv of this.spec.convs) {
@@ -153,7 +168,7 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
       const inputs = this.#exchange(units);
       const next = inputs.map((x, c) => {
         const y = this.#fullyConnected(layer.name, x, 'relu', c);
-        const z = this.#dropout(y, layer.units, c, train, dropoutSeeds?.[i] ?? mixSeed(seed, i));
+        const z = this.#dropout(y, layer.units, c, train, seeds[i]!);
         y.dispose();
         return z;
       });
@@ -163,19 +178,39 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
     return units;
   }
 
-  #checkImage(x: Tensor): Tensor {
-    if (!(x instanceof Tensor)) throw new TypeError(`${this.name}: the input must be a tensor`);
+  // One a hidden layer.
+  #layerSeeds(seed = nextSeed()): number[] {
+    return this.spec.hidden.map((_, i) => mixSeed(seed, i));
+  }
+
+  #checkDropoutSeeds(seeds: unknown): number[] {
+    const { length } = this.spec.hidden;
+    if (!Array.isArray(seeds))
+      throw new TypeError(`${this.name}: dropoutSeeds must be an array of ${length} seeds, got ${show(seeds)}`);
+    if (seeds.length !== length)
+      throw new RangeError(
+        `${this.name}: dropoutSeeds must hold ${length} seeds, one a hidden layer, got ${show(seeds)}`,
+      );
+    return Array.from(seeds, (seed: unknown, i) => {
+      checkSeed(this.name, seed, `dropoutSeeds[${i}]`);
+      return seed;
+    });
+  }
+
+  #checkImage(x: unknown): void {
+    if (!(x instanceof Tensor)) throw new TypeError(`${this.name}: the input must be a tensor, got ${show(x)}`);
+    const { device } = x.storage(this.name);
+    if (x.dtype !== 'f32') throw new TypeError(`${this.name}: the input must be f32, got ${x.dtype} [${x.shape}]`);
     const { channels, sizes } = this.spec;
     const [, c, h, w] = x.shape;
     if (x.shape.length !== 4 || c !== channels || h !== w || !sizes.includes(h!))
       throw new RangeError(
         `${this.name}: input must be N×${channels}×${sizes[0]}×${sizes[0]}${sizes[1] ? ` (or ${sizes[1]}×${sizes[1]})` : ''}, got [${x.shape}]`,
       );
-    if (!this.devices.includes(x.device))
+    if (!this.devices.includes(device))
       throw new TypeError(
-        `${this.name}: the input is on ${x.device.name}, the net on ${this.devices.join(', ')}; copy it with copyTo`,
+        `${this.name}: the input is on ${device.name}, the net on ${this.devices.join(', ')}; copy it with copyTo`,
       );
-    return this.spec.roundUp ? this.#hangOver(x) : x;
   }
 
   // The 2012 code's rounding lets the last window of conv1 read beyond the image, as zeros.

@@ -1,4 +1,5 @@
 // A net as a table.
+import { checkNumber, checkShape, show } from '../tensor/checks';
 import type { Device } from '../tensor/device';
 import { COLUMNS } from './columns';
 import type { LayerGeometry } from './geometry';
@@ -30,6 +31,8 @@ export function describe(layers: readonly LayerGeometry[], devices: readonly Dev
 
 /** The rows of {@link describe} as text, with their total in the last line. */
 export function formatRows(rows: readonly LayerRow[]): string {
+  if (!Array.isArray(rows)) throw new TypeError(`formatRows: rows must be an array of rows, got ${show(rows)}`);
+  for (const [i, row] of rows.entries()) checkRow(`rows[${i}]`, row);
   const number = (n: number) => n.toLocaleString('en-US');
   const sum = (what: 'parameters' | 'flops') => rows.reduce((total, row) => total + row[what], 0);
   const table = [
@@ -41,4 +44,15 @@ export function formatRows(rows: readonly LayerRow[]): string {
   return table
     .map((row) => row.map((cell, i) => (i < 3 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '))
     .join('\n');
+}
+
+function checkRow(at: string, row: unknown): void {
+  if (row === null || typeof row !== 'object')
+    throw new TypeError(`formatRows: ${at} must be a row of describe, got ${show(row)}`);
+  const { layer, device, shape, parameters, flops } = row as Partial<LayerRow>;
+  for (const [name, text] of Object.entries({ layer, device }))
+    if (typeof text !== 'string') throw new TypeError(`formatRows: ${at}.${name} must be a string, got ${show(text)}`);
+  checkShape('formatRows', shape, `${at}.shape`);
+  checkNumber('formatRows', `${at}.parameters`, parameters);
+  checkNumber('formatRows', `${at}.flops`, flops);
 }

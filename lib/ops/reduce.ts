@@ -50,7 +50,7 @@ const gradients: Record<Reduction, (dy: AnyTensor, x: Shape, attrs: Attrs, saved
 function axesOf(name: string, axis: ReduceOptions['axis'], shape: Shape): number[] {
   if (axis === undefined) return shape.map((_, i) => i);
   const list = (Array.isArray(axis) ? axis : [axis]) as readonly number[];
-  const axes = list.map((a) => checkAxis(name, a, shape));
+  const axes = Array.from(list, (a) => checkAxis(name, a, shape)); // not map, which passes over holes
   if (new Set(axes).size !== axes.length)
     throw new RangeError(`${name}: axis [${list}] of [${shape}] names one axis twice`);
   return axes;

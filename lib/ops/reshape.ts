@@ -2,7 +2,7 @@ import { apply, rule } from '../autograd/operator';
 import type { DType } from '../native/addon';
 import type { FlattenCheck, FlattenShape, ReshapeCheck, ReshapeShape } from '../shape/layout';
 import type { Shape } from '../shape/shape';
-import { checkNumber, checkShape, show, sizeOf } from '../tensor/checks';
+import { checkNumber, checkShape, maxRank, show, sizeOf } from '../tensor/checks';
 import { Tensor } from '../tensor/tensor';
 
 // The values stay, so the gradient is dy in x's shape.
@@ -28,7 +28,7 @@ export function reshape(x: Tensor<Shape, DType>, shape: Shape): Tensor<Shape, DT
 }
 
 function resolve(x: Tensor<any, any>, shape: Shape): Shape {
-  if (!Array.isArray(shape) || !shape.includes(-1)) {
+  if (!Array.isArray(shape) || shape.length > maxRank || !shape.includes(-1)) {
     checkShape('reshape', shape);
     if (sizeOf(shape) !== x.size)
       throw new RangeError(`reshape: [${x.shape}] has ${x.size} elements, ${show(shape)} has ${sizeOf(shape)}`);

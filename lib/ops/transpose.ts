@@ -42,7 +42,10 @@ export function transpose(x: Tensor<Shape, DType>, axes?: readonly number[]): Te
     const shape = x.shape as Shape;
     if (axes !== undefined && !Array.isArray(axes))
       throw new TypeError(`transpose: axes must be an array of axes of [${shape}], got ${show(axes)}`);
-    attrs.axes = axes?.map((axis) => checkAxis('transpose', axis, shape)) ?? shape.map((_, i) => shape.length - 1 - i);
+    attrs.axes =
+      axes === undefined
+        ? shape.map((_, i) => shape.length - 1 - i)
+        : Array.from(axes, (axis) => checkAxis('transpose', axis, shape)); // not map, which passes over holes
     if (attrs.axes.length !== shape.length || new Set(attrs.axes).size !== shape.length)
       throw new RangeError(
         `transpose: axes ${show(axes)} must name each of the ${shape.length} axes of [${shape}] once`,

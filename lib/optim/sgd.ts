@@ -163,15 +163,16 @@ export class Sgd<P extends Params = Params> implements Disposable {
     if (!Number.isSafeInteger(step) || step < 0)
       throw new RangeError(`sgd: the state's step must be a whole number, got ${show(step)}`);
     rate('lr', lr);
-    if (typeof momentum !== 'object' || momentum === null)
+    if (typeof momentum !== 'object' || momentum === null || momentum instanceof Tensor)
       throw new TypeError(`sgd: the state's momentum must be a record of tensors, got ${show(momentum)}`);
-    for (const name of Object.keys(momentum))
+    const given = new Map(Object.entries(momentum)); // each read once: a getter cannot give another one later
+    for (const name of given.keys())
       if (!this.#velocity.has(name))
         throw new RangeError(
           `sgd: the state has momentum of '${name}', which is none of the parameters ${some(this.#params.keys())}`,
         );
     for (const [name, v] of this.#velocity) {
-      const from: unknown = momentum[name];
+      const from: unknown = given.get(name);
       if (from === undefined) throw new RangeError(`sgd: the state has no momentum of '${name}' [${v.shape}]`);
       if (!(from instanceof Tensor))
         throw new TypeError(`sgd: momentum of '${name}' must be a Tensor, got ${show(from)}`);
@@ -181,7 +182,7 @@ export class Sgd<P extends Params = Params> implements Disposable {
         );
       from.storage('sgd');
     }
-    for (const [name, v] of this.#velocity) if (momentum[name] !== v) v.copyFrom(momentum[name]!);
+    for (const [name, v] of this.#velocity) if (given.get(name) !== v) v.copyFrom(given.get(name)!);
     this.#step = step;
     this.#lr = lr;
   }
@@ -203,7 +204,8 @@ export class Sgd<P extends Params = Params> implements Disposable {
   #assign(groups: readonly SgdGroup[]): Map<string, Rates> {
     if (!Array.isArray(groups)) throw new TypeError(`sgd: groups must be an array, got ${show(groups)}`);
     const rates = new Map([...this.#params.keys()].map((name) => [name, { ...this.#defaults }]));
-    groups.forEach((group: SgdGroup, i) => {
+    // Not forEach, which would pass over the holes of an array, however many they are.
+    for (const [i, group] of (groups as readonly SgdGroup[]).entries()) {
       const { match, ...settings } = checkGroup(group, i);
       const names = [...rates.keys()].filter((name) => match.some((m) => m.test(name)));
       if (names.length === 0)
@@ -211,7 +213,7 @@ export class Sgd<P extends Params = Params> implements Disposable {
           `sgd: groups[${i}] ${show(group.match)} matches none of the parameters ${some(rates.keys())}`,
         );
       for (const name of names) Object.assign(rates.get(name)!, settings);
-    });
+    }
     return rates;
   }
 }

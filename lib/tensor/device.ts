@@ -1,5 +1,5 @@
 import { addon, type MemoryStats, type Precision } from '../native/addon';
-import { show } from './checks';
+import { checkNumber, show } from './checks';
 
 export type DeviceKind = 'cpu' | 'cuda' | 'sim';
 
@@ -39,7 +39,7 @@ export class Device {
 
   /** How bytes get from here to `other`: `same` device, `direct`ly, or `staged` through host memory. */
   peerAccess(other: Device): 'same' | 'direct' | 'staged' {
-    if (!(other instanceof Device)) throw new TypeError(`peerAccess: other must be a Device, got ${typeof other}`);
+    if (!(other instanceof Device)) throw new TypeError(`peerAccess: other must be a Device, got ${show(other)}`);
     return addon.peerAccess(this.position, other.position);
   }
 
@@ -71,16 +71,21 @@ export type DeviceLike = Device | string;
  */
 export function device(name: DeviceLike): Device {
   if (name instanceof Device) return name;
-  if (typeof name !== 'string') throw new TypeError(`device: name must be a string like 'cpu:0', got ${typeof name}`);
+  if (typeof name !== 'string') throw new TypeError(`device: name must be a string like 'cpu:0', got ${show(name)}`);
   const found = all.find((d) => d.name === name || (d.index === 0 && d.kind === name));
   if (found) return found;
-  throw new RangeError(`device: there is no '${name}'; there are ${all.map((d) => d.name).join(', ')}`);
+  throw new RangeError(`device: there is no ${show(name)}; there are ${all.map((d) => d.name).join(', ')}`);
 }
 
 export const defaultDevice: Device = all[0]!;
 
 /** Reads, or sets, the number of CPU worker threads that kernels share. Results do not depend on it. */
 export function numThreads(n?: number): number {
+  if (n !== undefined) {
+    checkNumber('numThreads', 'n', n);
+    if (!Number.isInteger(n) || n < 1 || n > 1024)
+      throw new RangeError(`numThreads: n must be a whole number between 1 and 1024, got ${n}`);
+  }
   return addon.numThreads(n);
 }
 
@@ -91,6 +96,6 @@ export function numThreads(n?: number): number {
  */
 export function precision(name?: Precision): Precision {
   if (name !== undefined && typeof name !== 'string')
-    throw new TypeError(`precision: name must be a string, got ${typeof name}`);
+    throw new TypeError(`precision: name must be 'f32', 'tf32' or 'bf16', got ${show(name)}`);
   return addon.precision(name);
 }

@@ -7,10 +7,10 @@ let base = randomBytes(8).readBigUInt64LE();
 let drawn = 0n;
 
 /** Refuses all but an integer in [0, 2^53). */
-export function checkSeed(operator: string, seed: unknown): asserts seed is number {
-  if (typeof seed !== 'number') throw new TypeError(`${operator}: seed must be a number, got ${show(seed)}`);
+export function checkSeed(operator: string, seed: unknown, name = 'seed'): asserts seed is number {
+  if (typeof seed !== 'number') throw new TypeError(`${operator}: ${name} must be a number, got ${show(seed)}`);
   if (!Number.isSafeInteger(seed) || seed < 0)
-    throw new RangeError(`${operator}: seed must be an integer between 0 and 2^53 − 1, got ${seed}`);
+    throw new RangeError(`${operator}: ${name} must be an integer between 0 and 2^53 − 1, got ${seed}`);
 }
 
 /**

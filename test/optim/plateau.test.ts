@@ -66,6 +66,16 @@ test.each<[string, () => unknown, string]>([
     () => optim.plateau({ lr: 1 }, { patience: 1 }).load({ drops: -1, best: 0, waited: 0 }),
     "plateau: the state's drops must be",
   ],
+  [
+    'no state',
+    () => optim.plateau({ lr: 1 }, { patience: 1 }).load(null as any),
+    'plateau: load takes a state, got null',
+  ],
+  [
+    'a best that is none',
+    () => optim.plateau({ lr: 1 }, { patience: 1 }).load({ drops: 0, best: 'x', waited: 0 } as any),
+    "plateau: the state's best must be a finite number or null, got 'x'",
+  ],
 ])('%s is refused', (_name, call, message) => {
   expect(call).toThrow(message);
 });

@@ -264,6 +264,23 @@ describe('errors start with sgd and name the parameter', () => {
       () => opt.load({ lr: 1, momentum: { w, b } } as any),
       "sgd: the state's step must be a whole number",
     ],
+    [
+      'a state whose momentum is a tensor',
+      () => opt.load({ step: 1, lr: 1, momentum: w } as any),
+      "sgd: the state's momentum must be a record of tensors, got Tensor",
+    ],
+    [
+      'a state with a disposed tensor, the last',
+      () => opt.load({ step: 1, lr: 1, momentum: { w, b: gone } }),
+      'sgd: the tensor [1] has been disposed',
+    ],
+    ['groups that are none', () => opt.setGroups(null as any), 'sgd: groups must be an array, got null'],
+    ['groups of holes', () => opt.setGroups(new Array(2 ** 32 - 1)), 'sgd: groups[0] must be an object, got undefined'],
+    [
+      'a group that matches nothing, after one that does',
+      () => opt.setGroups([{ match: 'w', frozen: true }, { match: 'x' }]),
+      "sgd: groups[1] 'x' matches none of the parameters w, b",
+    ],
   ])('%s', (_name, call, message) => {
     expect(call).toThrow(message);
   });

@@ -1,79 +1,32 @@
 // A process that throws hostile calls at the package's public functions: node public_calls.ts SEED RUNS TRACE.
 import fc from 'fast-check';
 import * as convtape from '../../lib';
-import { anything, check, checkError, describe, fail, isInstance, Planted, settings, size } from './values';
+import {
+  type Argument,
+  anyTensor,
+  axis,
+  dtype,
+  flag,
+  list,
+  living,
+  type Make,
+  mostly,
+  number,
+  of,
+  on,
+  options,
+  pair,
+  real,
+  record,
+  shape,
+  t,
+  whole,
+} from './arguments';
+import { dataCalls } from './data_calls';
+import { anything, check, checkError, describe, fail, isInstance, Planted, settings } from './values';
 
-const { device, models, nn, ops, optim, scope, tape, Tensor, tensor, zeros, randn } = convtape;
+const { device, models, nn, ops, optim, scope, tape, Tensor, zeros } = convtape;
 const { seed, runs, trace } = settings();
-
-type Make = () => unknown;
-type Argument = fc.Arbitrary<Make>;
-/** How often an argument is what it should be. */
-const mostly = (good: Argument, odds = 5): Argument =>
-  fc.oneof({ weight: odds, arbitrary: good }, { weight: 2, arbitrary: anything });
-const of = (...values: unknown[]): Argument => fc.constantFrom(...values.map((v) => () => v));
-
-const disposed = () => {
-  const t = zeros([2, 3]);
-  t.dispose();
-  return t;
-};
-const anyTensor: Argument = fc.constantFrom<Make>(
-  () => tensor(3),
-  () => zeros([3]),
-  () => randn([2, 3]),
-  () => randn([3, 2]),
-  () => randn([2, 3], { device: 'cpu:1' }),
-  () => randn([1, 4, 5, 5]),
-  () => randn([2, 4, 3, 3]),
-  () => randn([2, 2, 1, 1]),
-  () => tensor([0, 1], { dtype: 'i32', shape: [2] }),
-  () => tensor([0, 9, -1], { dtype: 'i32', shape: [3] }),
-  () => zeros([2, 3], { dtype: 'u8' }),
-  disposed,
-);
-const t = mostly(anyTensor, 8);
-const number = mostly(size.map((n) => () => n));
-const shape = mostly(fc.array(size, { maxLength: 7 }).map((list) => () => list));
-const axis = mostly(of(0, 1, -1, 2, -5, 0.5));
-const pair = mostly(
-  fc.oneof(
-    size.map((n) => () => n),
-    fc.tuple(size, size).map((p) => () => p),
-  ),
-);
-const dtype = mostly(of('f32', 'i32', 'u8'));
-const on = mostly(of('cpu:0', 'cpu:1', device('cpu:1')), 8);
-const flag = mostly(of(true, false));
-const real = mostly(of(0, 0.5, 1, 1e-4, -1, 1e30));
-const whole = mostly(of(0, 1, 7, 2 ** 53));
-
-/** An options object with some of the fields, now and then with a getter that throws, or with a field that nobody knows. */
-function options(fields: Record<string, Argument>): Argument {
-  const some = fc.record(fields, { requiredKeys: [] });
-  const trick = fc.oneof(
-    { weight: 8, arbitrary: fc.constant('none') },
-    { weight: 3, arbitrary: fc.constantFrom('throw', 'unknown', 'dispose') },
-  );
-  const record = fc.tuple(some, trick, fc.nat(9)).map(([chosen, what, at]) => () => {
-    const made: Record<string, unknown> = Object.fromEntries(Object.entries(chosen).map(([k, make]) => [k, make!()]));
-    const name = Object.keys(fields)[at % Object.keys(fields).length]!;
-    const value = made[name];
-    const get = () => {
-      if (what === 'throw') throw new Planted('planted');
-      for (const x of living) x.dispose();
-      return value;
-    };
-    if (what === 'unknown') made.nobody = 1;
-    else if (what !== 'none') Object.defineProperty(made, name, { get, enumerable: true });
-    return made;
-  });
-  return fc.oneof(
-    { weight: 3, arbitrary: of(undefined) },
-    { weight: 6, arbitrary: record },
-    { weight: 1, arbitrary: anything },
-  );
-}
 
 interface Call {
   readonly names: readonly string[];
@@ -144,8 +97,6 @@ add('dropout', ops.dropout as any, t, options({ p: real, mode: mostly(of('paper'
 add('crossEntropy', ops.crossEntropy as any, t, t, options({ reduction: mostly(of('mean', 'sum', 'none')) }));
 add('reshape', ops.reshape, t, shape);
 add('transpose', ops.transpose as any, t, mostly(of([0, 1], [1, 0], [0, 0], [3, 2, 1, 0], undefined)));
-const list = (item: Argument, maxLength = 3): Argument =>
-  fc.array(item, { maxLength }).map((makers) => () => makers.map((make) => make()));
 add('concat', ops.concat as any, mostly(list(t)), axis);
 const corner = mostly(fc.array(fc.constantFrom(0, 1, 2, 3, -1, 0.5), { maxLength: 4 }).map((c) => () => c));
 add('slice', ops.slice as any, t, corner, corner);
@@ -154,13 +105,6 @@ add('cast', ops.cast, t, dtype);
 add('copyTo', ops.copyTo, t, on);
 
 // The tape.
-const record = (item: Argument): Argument =>
-  fc.oneof(
-    list(item),
-    fc
-      .dictionary(fc.constantFrom('a', 'b', 'conv1.weight', 'length'), item, { maxKeys: 3 })
-      .map((d) => () => Object.fromEntries(Object.entries(d).map(([k, make]) => [k, make()]))),
-  );
 add(
   'gradients',
   (x, loss, params, o) => {
@@ -195,9 +139,9 @@ add(
   options({ eps: real, atol: real, rtol: real, maxElements: number }),
 );
 add(
-  'defineOp op relu',
+  'defineOp op relu cpu:0',
   (name, f, x) =>
-    typeof name === 'string' && name.length > 9
+    typeof name === 'string' && name.length > 8
       ? null
       : typeof f !== 'function'
         ? convtape.defineOp(name, f === undefined ? null : f, null as any)
@@ -228,14 +172,14 @@ const layer: Argument = fc.constantFrom<Make>(
 );
 const init = { seed: whole, device: on };
 add(
-  'nn.conv2d conv2d',
+  'nn.conv2d conv2d randn full',
   nn.conv2d as any,
   number,
   number,
   pair,
   options({ stride: pair, padding: pair, groups: number, bias: flag, ...init }),
 );
-add('nn.linear linear', nn.linear as any, number, number, options({ bias: flag, ...init }));
+add('nn.linear linear randn full', nn.linear as any, number, number, options({ bias: flag, ...init }));
 for (const name of [
   'localResponseNorm',
   'maxPool2d',
@@ -264,6 +208,27 @@ add(
   options({ lr: real, momentum: real, weightDecay: real, groups: anything }),
   mostly(record(t)),
 );
+const ofTwo = (run: (one: convtape.optim.Sgd<any>, arg: any) => unknown) => (arg: unknown) => {
+  using one = optim.sgd({ a: zeros([2, 3]), b: zeros([3]) }, { lr: 1 });
+  return run(one, arg);
+};
+add(
+  'sgd',
+  ofTwo((one, state) => one.load(state)),
+  options({ step: whole, lr: real, momentum: mostly(record(t)) }),
+);
+const match = mostly(of('a', '*', /a/, ['b', /./]));
+const group = options({ match, lr: real, lrScale: real, momentum: real, weightDecay: real, frozen: flag });
+add(
+  'sgd',
+  ofTwo((one, groups) => one.setGroups(groups)),
+  mostly(list(mostly(group))),
+);
+add(
+  'plateau',
+  (state) => optim.plateau({ lr: 1 }, { patience: 1 }).load(state),
+  options({ drops: whole, best: fc.oneof(real, of(null)), waited: whole }),
+);
 add(
   'optim.plateau plateau',
   (p, o, e) => optim.plateau(p, o).step(e),
@@ -272,21 +237,44 @@ add(
   real,
 );
 add(
-  'models.alexnetSmall alexnetSmall alexnet models.alexnet',
+  'alexnetSmall randn full',
   (o, x) => models.alexnetSmall({ ...o, size: 28 }).forward(x, { train: true }),
   options({ devices: mostly(list(on)), classes: anything, preset: anything, seed: whole, norm: flag }),
   t,
 );
-add('models.alexnet alexnet', models.alexnet as any, anything);
-add('mergeColumns models.mergeColumns concat copyTo', models.mergeColumns as any, mostly(record(t)));
-add('splitColumns models.splitColumns slice copyTo', models.splitColumns as any, mostly(record(t)), mostly(list(on)));
+const net = (two: unknown) =>
+  models.alexnetSmall({ width: 0.02, seed: 1, devices: two === true ? ['cpu:0', 'cpu:1'] : ['cpu:0'] }) as any;
+const image = fc.constantFrom<Make>(...[28, 28, 27].map((n) => () => convtape.randn([2, 1, n, n])));
 add(
-  'openDataset folder fashion-mnist cifar10 --data',
-  (s) => convtape.data.openDataset(s),
-  mostly(of('mnist', 'folder:/nowhere', 'cifar10:', 'folder', ':', 'fashion-mnist:/nowhere')),
+  'alexnetSmall',
+  (two, x, o) => net(two).forward(x, o),
+  flag,
+  mostly(fc.oneof(image, t)),
+  options({ train: flag, seed: whole, dropoutSeeds: mostly(list(whole)) }),
 );
+add('alexnetSmall', (two, x) => net(two).features(x), flag, mostly(fc.oneof(image, t)));
+add(
+  'load copyFrom',
+  (two, change, all) => {
+    const one = net(two);
+    return one.load(all ? { ...one.params, ...change } : change) && null;
+  },
+  flag,
+  mostly(record(t)),
+  flag,
+);
+add(
+  'formatRows',
+  models.formatRows,
+  mostly(list(mostly(options({ layer: of('fc8'), device: of('cpu:0'), shape, parameters: number, flops: number })))),
+);
+add('numThreads', (n) => convtape.numThreads(typeof n === 'number' && n >= 2 ? 0 : n), anything);
+add('precision', convtape.precision as any, of('f32', 'f16', 5, null, '', Symbol('s'), undefined));
+add('alexnet randn full', models.alexnet as any, anything);
+add('mergeColumns concat copyTo', models.mergeColumns as any, mostly(record(t)));
+add('splitColumns slice copyTo', models.splitColumns as any, mostly(record(t)), mostly(list(on)));
+for (const [names, run, ...args] of dataCalls) add(names, run, ...args);
 
-const living: convtape.Tensor<any, any>[] = [];
 const counts = { returned: 0, refused: 0 };
 
 async function one({ call, makers }: { call: Call; makers: Make[] }): Promise<void> {
