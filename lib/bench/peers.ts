@@ -63,6 +63,8 @@ interface Wanted {
   inference: number[];
   /** Batches of AlexNet's layers. */
   layers: number[];
+  /** Float32 operations a second that one thread can do at most. */
+  peak: number;
   /** The small net with its loader: the row's id, and what it learns from. */
   epochs: { id: string; batch: number; images: number }[];
 }
@@ -73,6 +75,7 @@ function work(result: BenchResult): Wanted {
     ...new Set(result.rows.flatMap((row) => (row.id.match(pattern) ? [Number(row.id.split('/').at(-1))] : []))),
   ];
   return {
+    peak: Math.min(...result.machine.fma.map(({ threads, flops }) => flops / threads)),
     train: found(/^step\/alexnet\/\w+\/train\//),
     inference: found(/^step\/alexnet\/\w+\/inference\//),
     layers: found(/^layers\/alexnet\//),
@@ -89,6 +92,7 @@ async function torch(wanted: Wanted, scripts: string, { quick }: PeerOptions): P
     ['torch'],
     'PyTorch is not installed: apt-get install python3-torch libopenblas0-pthread',
   );
+  await requireProducts(python, wanted.peak);
   const rows: Found = [];
   const run = (script: string, ...args: (string | number)[]) =>
     lines(python, [join(scripts, script), ...args.map(String)]);
@@ -126,6 +130,24 @@ async function onnxruntime(wanted: Wanted, scripts: string, { folder, quick }: P
     await rm(temporary, { recursive: true, force: true });
   }
   return rows;
+}
+
+/**
+ * PyTorch multiplies matrices by the system's BLAS, and Debian's own is the reference one, which no one would compute with: to be ahead of
+ * that would say nothing.
+ */
+async function requireProducts(python: string, peak: number): Promise<void> {
+  const script = 'import time, torch; torch.set_num_threads(1); a = torch.randn(512, 512)';
+  const timed = 'def once():\n t = time.perf_counter(); a @ a; return time.perf_counter() - t';
+  const { stdout } = await execute(python, ['-c', `${script}\n${timed}\nprint(min(once() for _ in range(5)))`], {
+    timeout: 120_000,
+  });
+  const flops = (2 * 512 ** 3) / Number(stdout);
+  if (flops < peak / 10)
+    throw new Missing(
+      `PyTorch multiplies matrices at ${(flops / 1e9).toFixed(1)} GFLOP/s a thread, of ${(peak / 1e9).toFixed(0)} that there are: ` +
+        'its BLAS is the slow reference one; apt-get install libopenblas0-pthread',
+    );
 }
 
 /** Plain JavaScript: one image at a time is all that is bearable, and it is asked for a batch of one only. */
