@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <string>
 
 #include "check/check.h"
 
@@ -61,6 +62,8 @@ int main(int count, char** arguments) {
     else
       (option == "--repeat" ? options.repeat : option == "--device" ? options.device : options.capability) = static_cast<int>(number);
   }
+  if (options.parts > 0 ? options.part >= options.parts : options.part > 0)
+    return wrongUsage("--parts has no part", std::to_string(options.part).c_str());
   setenv("CONVTAPE_SIM", "1", 0);  // the simulator's program needs a device; the other does not look
   try {
     if (!options.list && convtape::device_check::deviceCount() == 0) {

@@ -33,20 +33,6 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-// relu's part, before the sum: an element a thread keeps all of the device busy where a block a channel would not.
-__global__ void __launch_bounds__(kThreads, 4) throughRelu(const float* dy,  // (count)
-                                                           const float* y,   // (count)
-                                                           float* dz,        // (count)
-                                                           int64_t count, int64_t vectors) {
-  forElements(count, vectors, [=](int64_t i, auto width) {
-    auto d = loadPack<width.n>(dy + i);
-    const auto after = loadPack<width.n>(y + i);
-    CONVTAPE_UNROLL
-    for (int j = 0; j < width.n; ++j) d.v[j] = after.v[j] <= 0.0f ? 0.0f : d.v[j];
-    storePack(dz + i, d);
-  });
-}
-
 constexpr int kColumns = 32;
 
 // Columns of a matrix (inner is 1): 32 channels a block, a warp a row, so that neighbouring threads read neighbours.
@@ -75,13 +61,16 @@ __global__ void __launch_bounds__(kThreads) columns(const float* __restrict__ dy
 void run(const BiasGrad::Params& p, const Operands& o, Context& context) {
   const float* dy = o.in[0].f32();
   float* dbias = o.out[0].f32();
-  const int64_t count = p.outer * p.channels * p.inner;
-  if (p.relu && count > 0) {
-    const float* y = o.in[1].f32();
-    float* dz = o.out[1].f32();
-    const int64_t vectors = vectorsOf(count, aligned(dy, 16) && aligned(y, 16) && aligned(dz, 16));
-    context.launch("biasGrad", throughRelu, elementGrid(count, vectors, context.multiprocessors), kThreads, 0, dy, y, dz, count, vectors);
-    dy = dz;
+  if (p.relu) {
+    // On its own: an element a thread keeps all of the device busy, where a block a channel would not.
+    Operands mask;
+    mask.in[0] = o.in[0];
+    mask.in[1] = o.in[1];
+    mask.out[0] = o.out[1];
+    mask.inputs = 2;
+    mask.outputs = 1;
+    run(UnaryGrad::Params{{UnaryFunction::Relu, p.outer * p.channels * p.inner}}, mask, context);
+    dy = o.out[1].f32();
   }
   if (p.inner > 1)
     context.launch("biasGrad", planes, blocksFor(p.channels, 1), dim3(kThreads), kThreads / 32 * sizeof(double), dy, dbias, p.outer,
