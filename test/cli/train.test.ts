@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runQuickstart } from '../../lib/cli/commands/quickstart';
+import { passesAt, runQuickstart } from '../../lib/cli/commands/quickstart';
 import { sampleFolder } from '../../lib/data/fashion_mnist';
 import { readMetrics } from '../../lib/train/metrics';
 import { RunFolder } from '../../lib/train/run_folder';
@@ -291,6 +291,10 @@ test('the quickstart trains, tests, and shows right and wrong predictions', asyn
   const evaluated = JSON.parse((await convtape('eval', run, '--ten-crop', '--json')).out);
   expect(evaluated.top1).toBe(result.top1);
   expect(evaluated.loss).toBeCloseTo(result.loss, 6); // other batches, other sums of a linear layer
+});
+
+test('the quickstart makes more passes only where four minutes are enough for them', () => {
+  expect([1400, 2249, 2250, 2700, 3000, 9000].map((rate) => passesAt(rate, 60_000))).toEqual([8, 8, 9, 10, 12, 12]);
 });
 
 test('devices and gradcheck report, as text and as JSON', async () => {

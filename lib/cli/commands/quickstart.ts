@@ -109,10 +109,14 @@ export async function runQuickstart(
  * the speed of a few steps: four minutes of training are for all.
  */
 async function passesFor(input: RecipeInput, images: number): Promise<number> {
-  const { epochs, devices, batch } = resolveRecipe({ ...input, epochs: LEAST_PASSES });
-  if (images < 60_000) return Math.min(80, Math.ceil(epochs * Math.sqrt(60_000 / images)));
-  const passes = Math.floor((SECONDS * (await imagesPerSecond(devices, batch))) / images);
-  return Math.max(epochs, Math.min(MOST_PASSES, passes));
+  if (images < 60_000) return Math.min(80, Math.ceil(LEAST_PASSES * Math.sqrt(60_000 / images)));
+  const { devices, batch } = resolveRecipe(input);
+  return passesAt(await imagesPerSecond(devices, batch), images);
+}
+
+/** @internal Passes over so many images for a machine that trains on `rate` of them a second. */
+export function passesAt(rate: number, images: number): number {
+  return Math.max(LEAST_PASSES, Math.min(MOST_PASSES, Math.floor((SECONDS * rate) / images)));
 }
 
 /** Of a training step, the median of a few; of the net in its full width, which is a little slower. */
