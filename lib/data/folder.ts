@@ -5,6 +5,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { freemem, homedir } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { reasonOf } from '../util/atomic_write';
+import { checkWhole } from './arguments';
 import { DataError, type Dataset, type Split } from './dataset';
 import { DecodeError, Decoder, isImageName } from './images';
 
@@ -41,8 +42,7 @@ export interface Entry {
 export async function openFolder(dir: string, options: FolderOptions = {}): Promise<Dataset> {
   const root = dir === '~' || dir.startsWith('~/') ? join(homedir(), dir.slice(1)) : dir;
   const { size = 256, splits: wanted = ['train', 'validation', 'test'], log } = options;
-  if (!(Number.isSafeInteger(size) && size >= 1))
-    throw new RangeError(`openFolder: size must be a whole number from 1, got ${size}`);
+  checkWhole('openFolder', 'size', size, 1);
   const { classes, lists } = await listSplits(root);
   const decoder = new Decoder(size);
   const budget = { left: options.memory ?? Math.floor(availableMemory() / 3) };

@@ -7,6 +7,7 @@ import { createGunzip } from 'node:zlib';
 import { addon } from '../../native/addon';
 import { atomicWrite, isFull, reasonOf, writeAll } from '../../util/atomic_write';
 import { makeFolder } from '../../util/make_folder';
+import { checkWhole } from '../arguments';
 import { DataError } from '../dataset';
 import { ShardFile, type ShardStatistics } from '../shard_file';
 import { openShards, readSet, type ShardSet, type ShardSplitName, splitNames } from '../shards';
@@ -88,10 +89,7 @@ const GOES_ON = 'the same command goes on from there';
 
 function settingsOf(options: PrepareOptions): ShardSettings {
   const { size = 256, encoding = 'jpeg', quality = 95, maxPixels = 1e8, shardImages = 2048, workers = 1 } = options;
-  const within = (name: string, value: number, most: number) => {
-    if (!(Number.isSafeInteger(value) && value >= 1 && value <= most))
-      throw new RangeError(`prepare: ${name} must be a whole number from 1 to ${most}, got ${value}`);
-  };
+  const within = (name: string, value: number, most: number) => checkWhole('prepare', name, value, 1, most);
   within('size', size, 4096);
   within('quality', quality, 100);
   within('maxPixels', maxPixels, 2 ** 40);
