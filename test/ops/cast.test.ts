@@ -1,5 +1,8 @@
 import { ops, tape, tensor } from '../../lib';
 import { kinds } from '../support/devices';
+import { testLiterals } from '../support/literals';
+
+testLiterals('cast', ({ x }, { dtype }) => ops.cast(x, dtype));
 
 const top = 2147483520; // the largest f32 below 2^31
 

@@ -1,6 +1,9 @@
 import { device, devices, ops, tape, tensor } from '../../lib';
+import { testLiterals } from '../support/literals';
 
 const [first, second] = [device('cpu:0'), device('cpu:1')];
+
+testLiterals('copy_to', ({ x }) => ops.copyTo(x, second));
 
 test.each(devices())('to %s and back, values and gradient', async (other) => {
   const x = tensor(

@@ -1,5 +1,6 @@
 import { manualSeed, ones, ops, randn, tape, tensor, zeros } from '../../lib';
 import { kinds } from '../support/devices';
+import { testLiterals } from '../support/literals';
 
 /** Philox 4×32-10 as its paper has it, by the book. */
 function philox(counter: readonly number[], key: readonly number[]): number[] {
@@ -32,6 +33,8 @@ test('the test’s Philox gives the known answers of Random123', () => {
   const f = 0xffffffff;
   expect(hex(philox([f, f, f, f], [f, f]))).toBe('408f276d 41c83b0e a20bc7c6 6d5451fd');
 });
+
+testLiterals('dropout', ({ x }, options) => ops.dropout(x, options));
 
 describe.each(kinds)('dropout on $kind', (device) => {
   test.each([

@@ -60,7 +60,7 @@ export function testLiterals(
         expectClose(await y.data(), c.output.data, tolerance, 'output');
         if (!c.dy || !c.gradients) return;
         const params = Object.fromEntries(Object.keys(c.gradients).map((key) => [key, inputs[key]!]));
-        const gradients = t.gradients(y, params, { seed: toTensor(c.dy, device) });
+        const gradients = t.gradients(y, params, { seed: toTensor(c.dy, y.device) });
         for (const [key, literal] of Object.entries(c.gradients)) {
           expect([...gradients[key]!.shape]).toEqual(literal.shape);
           expectClose(await gradients[key]!.data(), literal.data, tolerance, `gradient of ${key}`);
