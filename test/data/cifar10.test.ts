@@ -68,6 +68,14 @@ test.each<[string, (folder: string) => void, RegExp]>([
     /test_batch\.bin is cut short: expected 30730000 bytes \(10000 records of 3073\), got 5000$/,
   ],
   [
+    'a file cut short at the end of a record',
+    (f) => {
+      for (const file of files) writeFileSync(join(f, `${file}.bin`), Buffer.alloc(10_000 * 3073));
+      writeFileSync(join(f, 'data_batch_4.bin'), Buffer.alloc(9_999 * 3073));
+    },
+    /data_batch_4\.bin holds 9999 images; the original has 10000, and so do other files here: fetch it again$/,
+  ],
+  [
     'an empty file',
     (f) => writeFileSync(join(f, 'test_batch.bin'), ''),
     /cut short: expected 30730000 bytes .*, got 0$/,
