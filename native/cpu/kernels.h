@@ -30,15 +30,13 @@ CONVTAPE_FOR_EACH_OP(CONVTAPE_DECLARE)
 template <class Body>
 void parallelFor(int64_t tasks, Body& body) {
   Pool& pool = Pool::instance();
-  pool.run(
-      tasks, [](void* context, int64_t i, int) { (*static_cast<Body*>(context))(i); }, &body, pool.workers());
+  pool.run(tasks, [](void* context, int64_t i, int) { (*static_cast<Body*>(context))(i); }, &body, pool.workers());
 }
 
 // body(i, worker) for every i in [0, tasks) on workers 0 … workers-1, so that each can have scratch memory of its own.
 template <class Body>
 void parallelForWorkers(int64_t tasks, int workers, Body& body) {
-  Pool::instance().run(
-      tasks, [](void* context, int64_t i, int worker) { (*static_cast<Body*>(context))(i, worker); }, &body, workers);
+  Pool::instance().run(tasks, [](void* context, int64_t i, int worker) { (*static_cast<Body*>(context))(i, worker); }, &body, workers);
 }
 
 // body(begin, end) over [0, count) in pieces of `grain`, a length that must not depend on the number of threads.

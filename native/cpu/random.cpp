@@ -42,7 +42,7 @@ void run(const Random::Params& p, const Operands& o, Context&) {
   float* y = o.out[0].f32();
   const float a = p.a, b = p.b;
   if (p.distribution == Distribution::Normal) {
-    generate(p, y, [=](const uint32_t(&words)[4][kBlock], float(&to)[4][kBlock]) {
+    generate(p, y, [=](const uint32_t (&words)[4][kBlock], float (&to)[4][kBlock]) {
       for (int j = 0; j < 4; j += 2)
         for (int l = 0; l < kBlock; ++l) normalPair(words[j][l], words[j + 1][l], &to[j][l], &to[j + 1][l]);
       for (int j = 0; j < 4; ++j)
@@ -51,7 +51,7 @@ void run(const Random::Params& p, const Operands& o, Context&) {
     return;
   }
   const float span = b - a, top = below(b);  // rounding may not reach b
-  generate(p, y, [=](const uint32_t(&words)[4][kBlock], float(&to)[4][kBlock]) {
+  generate(p, y, [=](const uint32_t (&words)[4][kBlock], float (&to)[4][kBlock]) {
     for (int j = 0; j < 4; ++j)
       for (int l = 0; l < kBlock; ++l) {
         const float u = mulAdd(span, unitFloat(words[j][l]), a);

@@ -112,8 +112,7 @@ struct Tensor {
   __device__ __forceinline__ void addTf32(const float* a, const float* b, int k) {
     FragmentsA left;
     FragmentsB right;
-    forElements<TA, TB>(
-        a, b, k, [&](uint32_t& to, float x) { to = toTf32(x); }, left, right);
+    forElements<TA, TB>(a, b, k, [&](uint32_t& to, float x) { to = toTf32(x); }, left, right);
     multiply(left, right);
   }
 
@@ -169,9 +168,7 @@ struct Tensor {
           highA, lowA, highB, lowB);
     multiply(lowA, highB);
     multiply(highA, lowB);
-    if (infinite)
-      forElements<TA, TB>(
-          a, b, k, [](uint32_t& high, float x) { high = cut(x); }, highA, highB);
+    if (infinite) forElements<TA, TB>(a, b, k, [](uint32_t& high, float x) { high = cut(x); }, highA, highB);
     multiply(highA, highB);
   }
 
@@ -189,8 +186,7 @@ struct Tensor {
                                                      FragmentsB& right) {
     FragmentsA noneA;
     FragmentsB noneB;
-    forPairs<TA, TB>(
-        a, b, k, [&](uint32_t& to, uint32_t&, float x) { f(to, x); }, left, noneA, right, noneB);
+    forPairs<TA, TB>(a, b, k, [&](uint32_t& to, uint32_t&, float x) { f(to, x); }, left, noneA, right, noneB);
   }
   template <class TA, class TB, class F>
   __device__ __forceinline__ static void forPairs(const float* a, const float* b, int k, const F& f, FragmentsA& left, FragmentsA& left2,

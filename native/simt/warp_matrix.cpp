@@ -89,7 +89,7 @@ void mmaTf32(const char* site, float (&d)[4], const uint32_t (&a)[4], const uint
   for (const uint32_t u : a) requireTf32(site, u);
   for (const uint32_t u : b) requireTf32(site, u);
   collective(site, d, a, b, [](Thread* const* lanes, uint32_t) {
-    multiply<8>(lanes, [](int g, int q, const Fragments& f, double(*a)[kMostK], double(*b)[kN]) {
+    multiply<8>(lanes, [](int g, int q, const Fragments& f, double (*a)[kMostK], double (*b)[kN]) {
       a[g][q] = floatOf(f.a[0]);
       a[g + 8][q] = floatOf(f.a[1]);
       a[g][q + 4] = floatOf(f.a[2]);
@@ -102,7 +102,7 @@ void mmaTf32(const char* site, float (&d)[4], const uint32_t (&a)[4], const uint
 
 void mmaBf16(const char* site, float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
   collective(site, d, a, b, [](Thread* const* lanes, uint32_t) {
-    multiply<16>(lanes, [](int g, int q, const Fragments& f, double(*a)[kMostK], double(*b)[kN]) {
+    multiply<16>(lanes, [](int g, int q, const Fragments& f, double (*a)[kMostK], double (*b)[kN]) {
       for (int half = 0; half < 2; ++half) {
         auto value = [&](uint32_t u) -> double { return floatOf(half ? u & 0xffff0000u : u << 16); };
         a[g][2 * q + half] = value(f.a[0]);
