@@ -17,8 +17,11 @@ const { isas, isa: widest } = createRequire(import.meta.url)(addon).build;
 // Those wider than the widest in use are compiled, but not for this processor.
 const others = isas.slice(isas.indexOf(widest) + 1);
 if (others.length === 0) {
-  process.stderr.write(`test:isas: the addon holds nothing narrower than ${widest}; run npm run build first\n`);
-  process.exit(1);
+  // The quickstart's addon has one set where there are more; other processors have one.
+  const lean = process.arch === 'x64' && isas.length === 1;
+  const advice = lean ? '; run npm run build first' : ', nothing to run';
+  process.stderr.write(`test:isas: the addon holds nothing narrower than ${widest}${advice}\n`);
+  process.exit(lean ? 1 : 0);
 }
 let failed = 0;
 for (const isa of others) {
