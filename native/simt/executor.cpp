@@ -58,8 +58,7 @@ void releaseBlockIfComplete();
 void entry() {
   kernelInvoke(kernelCall);
   Thread* t = currentThread;
-  for (const AsyncCopy& c : t->copies)
-    if (!c.done) fault("exits with an asynchronous copy to shared memory that it never waited for");
+  if (!t->copies.empty()) fault("exits with an asynchronous copy to shared memory that it never waited for");
   t->state = Thread::Exited;
   --alive;
   releaseBlockIfComplete();

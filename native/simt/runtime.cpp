@@ -80,20 +80,28 @@ void start() {
   (void)started;
 }
 
+// Tells the shadow log of a copy or the like; what it finds is named by it.
+template <class F>
+void accessAs(const char* name, F access) {
+  shadowBeginTask(name);
+  try {
+    access();
+  } catch (const KernelFault& fault) {
+    throw KernelFault(std::string(name) + ": " + fault.what());
+  }
+}
+
 // Copies are tasks of the machine; the shadow log is told of them like of kernels.
 void copy(Stream* stream, void* to, const void* from, size_t bytes, const char* name, bool corrupt = false) {
   const int toDevice = deviceOf(to), fromDevice = deviceOf(from);
   Task task;
   task.name = name;
   task.run = [=] {
-    shadowBeginTask(name);
-    try {
+    accessAs(name, [&] {
       // What a failed device did not write is its failure, not the copy's.
       if (fromDevice >= 0 && !Machine::instance().faulted(fromDevice)) shadowCopyRead(fromDevice, from, bytes);
       if (toDevice >= 0) shadowCopyWrite(toDevice, to, bytes);
-    } catch (const KernelFault& fault) {
-      throw KernelFault(std::string(name) + ": " + fault.what());
-    }
+    });
     if (corrupt)
       std::memset(to, 0, bytes);
     else
@@ -261,6 +269,7 @@ cudaError_t cudaFree(void* p) {
   auto& heap = simt::heaps[device];
   const auto used = heap.used.find(static_cast<size_t>(static_cast<char*>(p) - simt::arena(device).base));
   if (used == heap.used.end()) return give(cudaErrorInvalidValue);
+  simt::setBits(simt::arena(device).usable, used->first, used->second, false);  // what uses it from now on is found
   heap.free.insert(used->first, used->second);
   heap.bytes -= used->second;
   heap.used.erase(used);
@@ -295,8 +304,7 @@ cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t s) {
   simt::Task task;
   task.name = "cudaMemsetAsync";
   task.run = [=] {
-    simt::shadowBeginTask("cudaMemsetAsync");
-    simt::shadowCopyWrite(device, p, bytes);
+    simt::accessAs("cudaMemsetAsync", [&] { simt::shadowCopyWrite(device, p, bytes); });
     std::memset(p, value, bytes);
   };
   Machine::instance().push(s, std::move(task));

@@ -197,11 +197,11 @@ void accessCopy(int device, const char* p, size_t bytes, bool write) {
   DeviceArena& a = arena(device);
   const size_t offset = static_cast<size_t>(p - a.base);
   if (firstClear(a.usable, offset, bytes) < bytes)
-    throw KernelFault(std::string("a copy ") + (write ? "writes" : "reads") + " outside an allocation: " + at(p, "global", a.base));
+    throw KernelFault(std::string(write ? "writes" : "reads") + " outside an allocation: " + at(p, "global", a.base));
   if (write)
     setBits(a.written, offset, bytes, true);
   else if (const size_t i = firstClear(a.written, offset, bytes); i < bytes)
-    throw KernelFault("a copy reads uninitialised " + at(p + i, "global", a.base));
+    throw KernelFault("reads uninitialised " + at(p + i, "global", a.base));
   // Both granularities, since the next reader may be of either. A copy has no threads to race with, but it has other streams.
   for (size_t w = offset / 4; w < (offset + bytes) / 4; ++w) check(a.words[w], write, false, a.base + w * 4, "global", a.base);
   const bool bytewise = a.byteAccesses || bytes % 4 != 0;

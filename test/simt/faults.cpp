@@ -2,6 +2,7 @@
 // pass. Built and run by test/simt/faults.test.ts.
 #include "simt/faults.h"
 
+#include <cmath>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -35,33 +36,51 @@ Place make(int device) {
   return p;
 }
 
-const std::vector<const char*> right;  // no fault
+struct Found {
+  std::string by;                  // begins so: the kernel or copy that did it
+  std::vector<const char*> texts;  // one of them is in it: the order of threads may show a fault in more than one way
+};
+const Found nothing;
 
-// One of `texts` must be in what was found: the order of threads, which the seed decides, may show a fault in more than one way.
-void expect(const char* name, const std::string& found, const std::vector<const char*>& texts) {
-  bool ok = texts.empty() && found.empty();
-  for (const char* text : texts) ok |= found.find(text) != std::string::npos;
-  std::printf("%s %s: %s\n", ok ? "ok" : "NOT OK", name, found.empty() ? "no fault" : found.c_str());
+void expect(const std::string& name, const std::string& found, const Found& wanted) {
+  bool ok = wanted.texts.empty() && found.empty();
+  for (const char* text : wanted.texts) ok |= found.rfind(wanted.by, 0) == 0 && found.find(text) != std::string::npos;
+  std::printf("%s %s: %s\n", ok ? "ok" : "NOT OK", name.c_str(), found.empty() ? "no fault" : found.c_str());
   (ok ? passed : failed)++;
 }
 
-void plant(const char* name, Launcher* kernel, std::vector<const char*> texts, unsigned blocks = 1) {
+// Runs `work` without its fault and with it, on memory of its own.
+template <class Work>
+void plant(const char* name, const Found& wanted, Work work) {
   for (bool fault : {false, true}) {
-    Place p = make(0);
-    kernel(p.stream, p.x, p.y, fault, blocks);
-    cudaStreamSynchronize(p.stream);
-    expect((std::string(name) + (fault ? ", planted" : ", right")).c_str(), simt::takeFault(0), fault ? texts : right);
+    work(fault);
+    std::string found;
+    for (int device : {0, 1}) {
+      cudaSetDevice(device);
+      cudaDeviceSynchronize();
+      found += simt::takeFault(device);
+    }
+    cudaGetLastError();
+    expect(std::string(name) + (fault ? ", planted" : ", right"), found, fault ? wanted : nothing);
   }
 }
 
-void plantAsync(int fault, const std::vector<const char*>& texts) {
-  Place p = make(0);
-  asynchronousLaunch(p.stream, p.x, p.y, fault, 1);
-  cudaStreamSynchronize(p.stream);
-  expect(fault == 0   ? "asynchronous, right"
-         : fault == 1 ? "missing wait"
-                      : "missing trailing barrier of a copy",
-         simt::takeFault(0), texts);
+struct Kernel {
+  const char* name;
+  Launcher* launch;
+};
+
+// What is found names the kernel, the block and the thread.
+void plantIn(const Kernel& kernel, const char* name, const std::vector<const char*>& texts, int which = 1, unsigned blocks = 1) {
+  std::string found;
+  plant(name, {std::string("kernel ") + kernel.name + " on sim:0: ", texts}, [&](bool fault) {
+    Place p = make(0);
+    kernel.launch(p.stream, p.x, p.y, fault ? which : 0, blocks);
+    cudaStreamSynchronize(p.stream);
+    found = simt::faultOf(0);
+  });
+  const bool placed = found.find("block (") != std::string::npos && found.find(", thread (") != std::string::npos;
+  expect(std::string(name) + ", where", placed ? "" : "no block and thread in it: " + found, nothing);
 }
 
 // Products of small integers, exact in tf32 and bf16.
@@ -78,41 +97,173 @@ void plantProduct(const char* name, Launcher* kernel, int depth) {
       for (int k = 0; k < depth; ++k) sum += elementOfA(i, k) * elementOfB(k, j);
       if (y[static_cast<size_t>(i * 8 + j)] != static_cast<float>(sum)) found = "wrong at " + std::to_string(i) + ", " + std::to_string(j);
     }
-  expect(name, found, right);
+  expect(name, found, nothing);
 }
 
-// Stream a writes, stream b reads; only an event between them makes that right.
-void plantEvent(bool fault) {
-  Place a = make(0), b = make(0);
-  cudaStreamSynchronize(a.stream);
-  cudaStreamSynchronize(b.stream);
-  scaleLaunch("producer", a.stream, a.x, a.y);
+// Two streams, each with what it needs; nothing orders them but an event.
+void plantEvents() {
+  Place a, b;
   cudaEvent_t done;
-  cudaEventCreateWithFlags(&done, cudaEventDisableTiming);
-  cudaEventRecord(done, a.stream);
-  if (!fault) cudaStreamWaitEvent(b.stream, done);
-  scaleLaunch("consumer", b.stream, a.y, b.y);
-  cudaStreamSynchronize(a.stream);
-  cudaStreamSynchronize(b.stream);
+  const auto begin = [&] {
+    a = make(0), b = make(0);
+    cudaStreamSynchronize(a.stream);
+    cudaStreamSynchronize(b.stream);
+    cudaEventCreateWithFlags(&done, cudaEventDisableTiming);
+  };
+  const auto order = [&](bool fault) {
+    cudaEventRecord(done, a.stream);
+    if (!fault) cudaStreamWaitEvent(b.stream, done);
+  };
   // Where the reader happened to come first it read what nobody had written.
-  if (fault)
-    expect("missing event, planted", simt::takeFault(0), {"missing event between streams", "reads uninitialised global memory"});
-  else
-    expect("missing event, right", simt::takeFault(0), right);
+  const std::vector<const char*> unordered{"missing event between streams", "reads uninitialised global memory"};
+  plant("missing event between kernels", {"kernel consumer on sim:0: ", unordered}, [&](bool fault) {
+    begin();
+    scaleLaunch("producer", a.stream, a.x, a.y);
+    order(fault);
+    scaleLaunch("consumer", b.stream, a.y, b.y);
+  });
+  plant("an event recorded too early", {"kernel consumer on sim:0: ", unordered}, [&](bool fault) {
+    begin();
+    if (fault) order(false);
+    scaleLaunch("producer", a.stream, a.x, a.y);
+    if (!fault) order(false);
+    scaleLaunch("consumer", b.stream, a.y, b.y);
+  });
+  plant("missing event before a copy", {"cudaMemcpyAsync: ", unordered}, [&](bool fault) {
+    begin();
+    scaleLaunch("producer", a.stream, a.x, a.y);
+    order(fault);
+    cudaMemcpyAsync(b.x, a.y, kThreads * sizeof(float), cudaMemcpyDeviceToDevice, b.stream);
+  });
+  plant("missing event behind a copy", {"kernel consumer on sim:0: ", unordered}, [&](bool fault) {
+    begin();
+    cudaMemcpyAsync(a.y, a.x, kThreads * sizeof(float), cudaMemcpyDeviceToDevice, a.stream);
+    order(fault);
+    scaleLaunch("consumer", b.stream, a.y, b.y);
+  });
+  // Whichever comes second is the one that is named.
+  plant("values overwritten while another stream may read them", {"", {"missing event between streams"}}, [&](bool fault) {
+    begin();
+    scaleLaunch("reader", a.stream, a.x, a.y);
+    order(fault);
+    scaleLaunch("writer", b.stream, b.x, a.x);
+  });
 }
 
-void plantPeer(bool fault) {
-  Place a = make(0), b = make(1);
-  cudaStreamSynchronize(a.stream);
-  if (!fault) {
-    cudaMemcpyPeerAsync(b.x, 1, a.x, 0, kThreads * sizeof(float), b.stream);
-    scaleLaunch("reads its own copy", b.stream, b.x, b.y);
-  } else {
-    scaleLaunch("reads its peer", b.stream, a.x, b.y);
+void plantPeers() {
+  const char* text = "memory of sim:0 without a peer copy";
+  for (bool checked : {true, false}) {
+    // Without the shadow log it is the closed arena that tells.
+    simt::options().check = checked;
+    plant(checked ? "a kernel reads its peer" : "a kernel reads its peer, unchecked", {"kernel of one on sim:1: ", {text}},
+          [&](bool fault) {
+            Place a = make(0), b = make(1);
+            cudaStreamSynchronize(a.stream);
+            if (!fault) cudaMemcpyPeerAsync(b.x, 1, a.x, 0, kThreads * sizeof(float), b.stream);
+            scaleLaunch("of one", b.stream, fault ? a.x : b.x, b.y);
+          });
+    plant(checked ? "a kernel writes to its peer" : "a kernel writes to its peer, unchecked", {"kernel of one on sim:1: ", {text}},
+          [&](bool fault) {
+            Place a = make(0), b = make(1);
+            cudaStreamSynchronize(a.stream);
+            scaleLaunch("of one", b.stream, b.x, fault ? a.y : b.y);
+          });
   }
-  cudaStreamSynchronize(b.stream);
-  expect(fault ? "peer's memory, planted" : "peer's memory, right", simt::takeFault(1),
-         fault ? std::vector<const char*>{"memory of sim:0 without a peer copy"} : right);
+  simt::options().check = true;
+}
+
+// What the shadow log would have found, were it on: unwritten memory is NaN.
+void plantPoison() {
+  simt::options().check = false;
+  for (bool fault : {false, true}) {
+    Place p = make(0);
+    std::vector<float> y(kThreads);
+    uninitialisedGlobalLaunch(p.stream, p.x, p.y, fault, 1);
+    cudaMemcpyAsync(y.data(), p.y, y.size() * sizeof(float), cudaMemcpyDeviceToHost, p.stream);
+    cudaStreamSynchronize(p.stream);
+    int wrong = 0;
+    for (float v : y) wrong += std::isnan(v);
+    expect(fault ? "poison of fresh memory, planted" : "poison of fresh memory, right",
+           wrong == (fault ? 1 : 0) ? "" : std::to_string(wrong) + " are NaN", nothing);
+    uninitialisedSharedLaunch(p.stream, p.x, p.y, fault, 1);
+    cudaMemcpyAsync(y.data(), p.y, y.size() * sizeof(float), cudaMemcpyDeviceToHost, p.stream);
+    cudaStreamSynchronize(p.stream);
+    wrong = 0;
+    for (float v : y) wrong += std::isnan(v);
+    expect(fault ? "poison of shared memory, planted" : "poison of shared memory, right",
+           wrong == (fault ? 1 : 0) ? "" : std::to_string(wrong) + " are NaN", nothing);
+  }
+  simt::options().check = true;
+}
+
+void plantCopies() {
+  static std::vector<float> host(4 * kThreads);
+  constexpr size_t kBytes = kThreads * sizeof(float);
+  plant("a copy beyond its source", {"cudaMemcpyAsync: ", {"reads outside an allocation"}}, [](bool fault) {
+    Place p = make(0);
+    cudaMemcpyAsync(host.data(), p.x, kBytes + (fault ? 4 : 0), cudaMemcpyDeviceToHost, p.stream);
+  });
+  plant("a copy beyond its target", {"cudaMemcpyAsync: ", {"writes outside an allocation"}}, [](bool fault) {
+    Place p = make(0);
+    cudaMemcpyAsync(p.x, host.data(), kBytes + (fault ? 4 : 0), cudaMemcpyHostToDevice, p.stream);
+  });
+  plant("a copy between devices beyond its target", {"cudaMemcpyPeerAsync: ", {"writes outside an allocation"}}, [](bool fault) {
+    Place a = make(0), b = make(1);
+    cudaMemsetAsync(a.y, 0, 2 * kBytes, a.stream);
+    cudaStreamSynchronize(a.stream);
+    cudaMemcpyPeerAsync(b.x, 1, a.y, 0, kBytes + (fault ? 4 : 0), b.stream);
+  });
+  plant("a fill beyond its target", {"cudaMemsetAsync: ", {"writes outside an allocation"}}, [](bool fault) {
+    Place p = make(0);
+    cudaMemsetAsync(p.x, 0, kBytes + (fault ? 4 : 0), p.stream);
+  });
+  plant("a copy of what nobody wrote", {"cudaMemcpyAsync: ", {"reads uninitialised global memory"}}, [](bool fault) {
+    Place p = make(0);
+    cudaMemcpyAsync(host.data(), fault ? p.y : p.x, kBytes, cudaMemcpyDeviceToHost, p.stream);
+  });
+}
+
+void plantPointers() {
+  static std::vector<float> host(kThreads, 1.0f);
+  plant("a kernel reads host memory", {"kernel of one on sim:0: block (", {"reads host memory"}}, [](bool fault) {
+    Place p = make(0);
+    scaleLaunch("of one", p.stream, fault ? host.data() : p.x, p.y);
+  });
+  plant("a kernel writes to host memory", {"kernel of one on sim:0: block (", {"writes host memory"}}, [](bool fault) {
+    Place p = make(0);
+    scaleLaunch("of one", p.stream, p.x, fault ? host.data() : p.y);
+  });
+  plant("a kernel uses what the allocator has taken back", {"kernel of one on sim:0: block (", {"reads outside an allocation"}},
+        [](bool fault) {
+          Place p = make(0);
+          if (fault) simt::annotateReleased(p.stream, p.x, kThreads * sizeof(float));
+          scaleLaunch("of one", p.stream, p.x, p.y);
+          if (!fault) simt::annotateReleased(p.stream, p.x, kThreads * sizeof(float));
+        });
+  plant("a kernel uses what was freed", {"kernel of one on sim:0: block (", {"writes outside an allocation"}}, [](bool fault) {
+    Place p = make(0);
+    if (fault) cudaFree(p.y);
+    scaleLaunch("of one", p.stream, p.x, p.y);
+    if (!fault) cudaFree(p.y);
+  });
+  Place p = make(0);
+  const bool once = cudaFree(p.y) == cudaSuccess, twice = cudaFree(p.y) == cudaErrorInvalidValue,
+             inside = cudaFree(p.x + 1) == cudaErrorInvalidValue;
+  cudaGetLastError();
+  expect("memory is freed once, by its beginning", once && twice && inside ? "" : "wrong answers", nothing);
+}
+
+void plantLaunches() {
+  const auto launch = [](const char* name, const char* text, dim3 grid, dim3 block, size_t sharedBytes) {
+    plant(name, {"kernel scale on sim:0: ", {text}}, [=](bool fault) {
+      Place p = make(0);
+      fault ? shapedLaunch(p.stream, p.x, p.y, grid, block, sharedBytes) : shapedLaunch(p.stream, p.x, p.y, dim3(1), dim3(kThreads), 0);
+    });
+  };
+  launch("too many threads", "1025 threads in a block", dim3(1), dim3(1025), 0);
+  launch("an empty grid", "the grid is empty", dim3(0), dim3(kThreads), 0);
+  launch("too many blocks in y", "more than 65,535 blocks in y", dim3(1, 65536), dim3(kThreads), 0);
+  launch("too much shared memory", "232449 bytes of shared memory", dim3(1), dim3(kThreads), 232449);
 }
 
 void plantAllocation() {
@@ -121,7 +272,7 @@ void plantAllocation() {
   cudaSetDevice(0);
   const bool first = cudaMalloc(&p, 1024) == cudaSuccess, second = cudaMalloc(&p, 1024) == cudaErrorMemoryAllocation,
              third = cudaMalloc(&p, 1024) == cudaSuccess;
-  expect("the n-th allocation fails, and only that", first && second && third ? "" : "wrong order", right);
+  expect("the n-th allocation fails, and only that", first && second && third ? "" : "wrong order", nothing);
 }
 
 }  // namespace
@@ -133,27 +284,47 @@ int main() {
     std::printf("needs CONVTAPE_SIM=2\n");
     return 2;
   }
-  plant("missing barrier", reverseLaunch, {"race", "reads uninitialised shared memory"});
-  plant("missing trailing barrier", trailingLaunch, {"race"});
-  plant("divergent barrier", divergentLaunch, {"divergent barrier"});
-  plant("a thread exits before a barrier", earlyExitLaunch, {"divergent barrier"});
-  plant("a lane exits before a shuffle", laneExitLaunch, {"which has exited"});
-  plant("a mask without its own lane", foreignMaskLaunch, {"does not hold its own lane"});
-  plant("out-of-bounds read", outOfBoundsLaunch, {"reads outside an allocation"});
-  plant("out-of-bounds write", outOfBoundsWriteLaunch, {"writes outside an allocation"});
-  plant("out-of-bounds shared memory", sharedOverrunLaunch, {"writes outside the block's shared memory"});
-  plant("uninitialised shared memory", uninitialisedSharedLaunch, {"reads uninitialised shared memory"});
-  plant("race between blocks", betweenBlocksLaunch, {"another block"}, 2);
-  plantAsync(0, right);
-  plantAsync(1, {"a wait is missing"});
-  plantAsync(2, {"race"});
-  plant("an operand of mma that was not rounded", tf32ProductLaunch, {"its conversion is missing"});
+#define KERNEL(name) Kernel{#name, name##Launch}
+  plantIn(KERNEL(reverse), "missing barrier", {"race", "reads uninitialised shared memory"});
+  plantIn(KERNEL(trailing), "missing trailing barrier", {"race"});
+  plantIn(KERNEL(divergent), "barriers at different places", {"divergent barrier"});
+  plantIn(KERNEL(divergentVote), "barriers with a vote at different places", {"divergent barrier"});
+  plantIn(KERNEL(earlyExit), "a thread exits before a barrier", {"divergent barrier"});
+  // What comes last there can only be found at the end, when nobody can go on.
+  plantIn(KERNEL(barrierBesideShuffle), "a barrier while other lanes shuffle", {"divergent warp", "deadlock"});
+  plantIn(KERNEL(laneExit), "a lane exits before a shuffle", {"which has exited", "deadlock"});
+  plantIn(KERNEL(foreignMask), "a mask without its own lane", {"does not hold its own lane"});
+  plantIn(KERNEL(foreignSource), "a shuffle from outside its mask", {"reads a lane that its mask does not hold"});
+  plantIn(KERNEL(missingLane), "a mask with a lane that is not there", {"which the block does not have"});
+  plantIn(KERNEL(unequalMasks), "masks that do not agree", {"divergent warp", "which has exited", "deadlock"});
+  plantIn(KERNEL(divergentWarp), "lanes at different shuffles", {"divergent warp"});
+  plantIn(KERNEL(tf32Product), "mma without half its lanes", {"which has exited", "deadlock"}, 2);
+  plantIn(KERNEL(outOfBounds), "out-of-bounds read", {"reads outside an allocation"});
+  plantIn(KERNEL(outOfBoundsWrite), "out-of-bounds write", {"writes outside an allocation"});
+  plantIn(KERNEL(sharedOverread), "out-of-bounds read of shared memory", {"reads outside the block's shared memory"});
+  plantIn(KERNEL(sharedOverrun), "out-of-bounds write to shared memory", {"writes outside the block's shared memory"});
+  plantIn(KERNEL(uninitialisedShared), "uninitialised shared memory", {"reads uninitialised shared memory"});
+  plantIn(KERNEL(uninitialisedGlobal), "uninitialised global memory", {"reads uninitialised global memory"});
+  plantIn(KERNEL(withinWarp), "race within a warp", {"race"});
+  plantIn(KERNEL(withinWarp), "a shuffle in a barrier's place", {"race"}, 2);
+  plantIn(KERNEL(throughGlobal), "race in global memory", {"race"});
+  plantIn(KERNEL(atomicAndPlain), "race with an atomic", {"race"});
+  plantIn(KERNEL(betweenBlocks), "race between blocks", {"another block"}, 1, 2);
+  plantIn(KERNEL(asynchronous), "missing wait", {"a wait is missing"}, 1);
+  plantIn(KERNEL(asynchronous), "missing trailing barrier of a copy", {"race"}, 2);
+  plantIn(KERNEL(asynchronous), "a write while a copy is under way", {"a wait is missing"}, 3);
+  plantIn(KERNEL(asynchronous), "a copy that nobody waits for", {"it never waited for"}, 4);
+  plantIn(KERNEL(asynchronousOfFour), "a copy between unaligned addresses", {"are not multiples of that"});
+  plantIn(KERNEL(tf32Product), "an operand of mma that was not rounded", {"its conversion is missing"});
+#undef KERNEL
   plantProduct("mma, tf32", tf32ProductLaunch, 8);
   plantProduct("mma, bf16", bf16ProductLaunch, 16);
-  plantEvent(false);
-  plantEvent(true);
-  plantPeer(false);
-  plantPeer(true);
+  plantLaunches();
+  plantPointers();
+  plantCopies();
+  plantEvents();
+  plantPeers();
+  plantPoison();
   plantAllocation();
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed ? 1 : 0;

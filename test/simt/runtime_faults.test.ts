@@ -61,7 +61,7 @@ const delays: Omit<Fault, 'kind'>[] = [
 
 // Which of these it is depends on the order that the fault left open: the last is a copy that came before the memory was anybody's.
 const found =
-  /(kernel unary on sim:[01]|cudaMemcpy(Peer)?Async): .*(missing event between streams: .* on another stream|reads uninitialised global memory|a copy (reads|writes) outside an allocation).*\(on sim:[01], which/;
+  /(kernel unary on sim:[01]|cudaMemcpy(Peer)?Async): .*(missing event between streams: .* on another stream|reads uninitialised global memory|(reads|writes) outside an allocation).*\(on sim:[01], which/;
 
 let program: string;
 
