@@ -1,47 +1,10 @@
 // Two columns and the grouped net are one function.
-import { device, devices, models, ops, type Tensor, tape, tensor, uniform } from '../../lib';
+import { device, devices, models, type Tensor, uniform } from '../../lib';
 import type { ColumnNet, Preset } from '../../lib/models';
-import { expectClose } from '../support/close';
+import { expectOneFunction, step } from '../support/columns';
 
 const cpus = devices('cpu');
 const PRESETS: readonly Preset[] = ['paper', 'layers-145'];
-
-interface Step {
-  logits: Float32Array;
-  loss: number;
-  gradients: Record<string, Tensor>;
-}
-
-async function step(net: ColumnNet, x: Tensor, labels: readonly number[], seed: number): Promise<Step> {
-  using y = tensor(labels, { dtype: 'i32', device: x.device });
-  using t = tape();
-  using logits = net.forward(x as never, { train: true, seed });
-  using loss = ops.crossEntropy(logits, y);
-  const gradients = t.gradients(loss, net.params) as Record<string, Tensor>;
-  return { logits: await logits.data(), loss: await loss.item(), gradients };
-}
-
-async function compare(
-  columns: ColumnNet,
-  grouped: ColumnNet,
-  x: Tensor,
-  labels: readonly number[],
-  tolerance: number,
-) {
-  using here = ops.copyTo(x, columns.devices[0]!) as Tensor;
-  const one = await step(grouped, x, labels, 5);
-  const two = await step(columns, here, labels, 5);
-  expectClose(two.logits, one.logits, tolerance, 'logits');
-  const merged = models.mergeColumns(two.gradients);
-  expect(Object.keys(merged).sort()).toEqual(Object.keys(one.gradients).sort());
-  for (const [name, g] of Object.entries(one.gradients)) {
-    expectClose(await merged[name]!.data(), await g.data(), tolerance, `gradient of ${name}`);
-    g.dispose();
-    merged[name]!.dispose();
-  }
-  for (const g of Object.values(two.gradients)) g.dispose();
-  return { one, two };
-}
 
 describe.each(PRESETS)('small net, preset %s', (preset) => {
   test.each([
@@ -56,7 +19,7 @@ describe.each(PRESETS)('small net, preset %s', (preset) => {
     using columns = models.alexnetSmall({ preset, seed: 3, ...options, devices: ['cpu:0', 'cpu:1'] }) as ColumnNet;
     using x = uniform([5, channels, size, size], { low: -1, high: 1, seed: 2 }) as Tensor;
     // The same sums in another order, float32: 1e-5 is what the two forms may differ by.
-    await compare(columns, grouped, x, [0, 1, 2, 3, 4], 1e-5);
+    await expectOneFunction(columns, grouped, x, [0, 1, 2, 3, 4], 1e-5);
   });
 
   test('two devices give the same bits as both columns on one', async () => {
@@ -77,7 +40,7 @@ test.each(PRESETS)(
     using grouped = models.alexnet({ preset, seed: 3, classes: 10, devices: ['cpu:0'] }) as ColumnNet;
     using columns = models.alexnet({ preset, seed: 3, classes: 10, devices: ['cpu:0', 'cpu:1'] }) as ColumnNet;
     using x = uniform([2, 3, 227, 227], { low: -100, high: 100, seed: 2 }) as Tensor;
-    await compare(columns, grouped, x, [1, 8], 1e-5);
+    await expectOneFunction(columns, grouped, x, [1, 8], 1e-5);
   },
   180_000,
 );
