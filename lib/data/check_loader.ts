@@ -8,7 +8,7 @@ import { checkDraw } from './order';
 import type { Geometry } from './transform';
 
 const KNOWN: readonly (keyof LoaderOptions)[] = [
-  ...(['batch', 'seed', 'shuffle', 'last', 'size', 'pad', 'view', 'crop', 'mirror', 'share'] as const),
+  ...(['batch', 'seed', 'shuffle', 'last', 'size', 'pad', 'view', 'crop', 'mirror', 'erase', 'share'] as const),
   ...(['colour', 'mean', 'scale', 'dtype', 'views', 'prefetch'] as const),
 ];
 
@@ -66,6 +66,9 @@ function checkSettings(settings: LoaderOptions): void {
   checkWhole('Loader', 'prefetch', prefetch, 0);
   checkDraw('Loader', seed, 0);
   requireFinite('Loader', 'scale', scale);
+  const { erase = 0 } = settings;
+  requireFinite('Loader', 'erase', erase);
+  if (erase < 0 || erase > 1) throw new RangeError(`Loader: erase must be from 0 to 1, got ${erase}`);
   for (const name of ['shuffle', 'crop', 'mirror'] as const)
     if (settings[name] !== undefined) checkBoolean('Loader', name, settings[name]);
   const { last = 'keep', view = 'centre', dtype = 'f32', views = 'host' } = settings;

@@ -1,7 +1,7 @@
 import { checkPixels, checkWhole } from './arguments';
 import { checkLoader } from './check_loader';
 import type { Dataset, Split } from './dataset';
-import { checkDraw, colourDraws, permutation, randomWindow, type Window } from './order';
+import { checkDraw, colourDraws, permutation, randomRectangle, randomWindow, type Window } from './order';
 import { Cropper, centreWindow, type Geometry, positions, tenWindows } from './transform';
 
 /** Noise of the text: to every pixel of an image is added Σ vector_i · magnitude_i · α_i, with α_i ~ N(0, std) drawn once for each use of the image. */
@@ -35,6 +35,8 @@ export interface LoaderOptions {
   crop?: boolean;
   /** With view 'random': mirrored half the time. Default true. */
   mirror?: boolean;
+  /** With view 'random': the share of images in which a random rectangle is blanked: set to the mean that is subtracted. Default 0. */
+  erase?: number;
   /** With view 'random': so many consecutive images share window and mirroring (32 in the 2012 code). Default 1. */
   share?: number;
   colour?: ColourNoise;
@@ -112,6 +114,8 @@ export class Loader {
   // float32, as a device has them: both ways give the same bits
   readonly #shifts = new Float32Array(16);
   readonly #normals = new Float64Array(3);
+  /** The mean as bytes, channels × height × width. */
+  readonly #blank: Uint8Array;
   readonly #random: Window = { top: 0, left: 0, mirror: false };
   /** Buffers that no running epoch has. */
   readonly #free: Slot[] = [];
@@ -126,6 +130,12 @@ export class Loader {
     this.#windows = settings.view === 'ten-crop' ? tenWindows(this.#geometry) : [centreWindow(this.#geometry)];
     this.#split = split;
     this.#options = settings;
+    const area = geometry.height * geometry.width;
+    this.#blank = Uint8Array.from({ length: this.#erases ? channels * area : 0 }, (_, i) =>
+      Math.round(
+        Math.min(255, Math.max(0, this.mean?.[this.mean.length === channels ? Math.floor(i / area) : i] ?? 0)),
+      ),
+    );
     this.batch = settings.batch;
     this.views = this.#windows.length;
     this.shape = [channels, cropHeight, cropWidth];
@@ -174,7 +184,10 @@ export class Loader {
     try {
       return {
         images: onDevice ? null : this.#options.dtype === 'u8' ? new Uint8Array(values) : new Float32Array(values),
-        stored: onDevice || this.#split.readInto ? new Uint8Array(this.batch * channels * height * width) : null,
+        stored:
+          onDevice || this.#erases || this.#split.readInto
+            ? new Uint8Array(this.batch * channels * height * width)
+            : null,
         windows: new Int32Array(onDevice ? this.batch * this.views * 3 : 0),
         shifts: new Float32Array(onDevice && this.#options.colour ? this.batch * channels : 0),
         labels: new Int32Array(this.batch),
@@ -197,6 +210,7 @@ export class Loader {
       slot.labels[k] = this.#split.label(index);
     }
     const pixels = await this.#read(slot, count);
+    if (this.#erases) for (let k = 0; k < count; k++) this.#erase(epoch, slot.indices[k]!, slot.stored!, k);
     const own = { labels: slot.labels.subarray(0, count), indices: slot.indices.subarray(0, count), count };
     const rest = { ...own, views: this.views, step };
     if (slot.images !== null) {
@@ -239,11 +253,30 @@ export class Loader {
       turn,
     ]);
     for (let k = 0; k < count; k++) checkPixels('Loader', indices[k]!, pixels[k], size);
-    if (stored)
-      pixels.forEach((p, k) => {
-        place(k).set(p);
-      });
-    return pixels;
+    if (!stored) return pixels;
+    return pixels.map((p, k) => {
+      place(k).set(p);
+      return place(k);
+    });
+  }
+
+  get #erases(): boolean {
+    return this.#options.view === 'random' && (this.#options.erase ?? 0) > 0;
+  }
+
+  /** Blanks a rectangle of the image at place `k` of `stored`, where one is drawn. */
+  #erase(epoch: number, index: number, stored: Uint8Array, k: number): void {
+    const { channels, height, width } = this.#geometry;
+    const { seed = 0, erase = 0 } = this.#options;
+    const r = randomRectangle(seed, epoch, index, erase, height, width);
+    if (r === null) return;
+    const area = height * width;
+    for (let c = 0; c < channels; c++)
+      for (let y = r.top; y < r.top + r.height; y++)
+        for (let x = r.left; x < r.left + r.width; x++) {
+          const at = c * area + y * width + x;
+          stored[k * channels * area + at] = this.#blank[at]!;
+        }
   }
 
   /** View `v` of an image; `at` is the image's place in the epoch. The object holds it until the next call. */

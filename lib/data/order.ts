@@ -7,6 +7,8 @@ import { philox } from './philox';
 const ORDER = 0xda7a0001;
 const AUGMENT = 0xda7a0002;
 const COLOUR = 0xda7a0003;
+const ERASE = 0xda7a0004;
+const ERASE_PLACE = 0xda7a0005;
 
 /** The largest epoch and index that one counter can tell apart. */
 const EPOCHS = 2 ** 21;
@@ -73,6 +75,40 @@ export function colourDraws(seed: number, epoch: number, index: number, out: Flo
   out[1] = r0 * Math.sin(a0);
   out[2] = r1 * Math.cos((2 * Math.PI * w[3]!) / INDICES);
   return out;
+}
+
+export interface Rectangle {
+  top: number;
+  left: number;
+  height: number;
+  width: number;
+}
+
+/**
+ * With the probability `share` a rectangle of an image of `height` × `width` to blank, of 2% to a third of its area and from three times as wide
+ * as high to the opposite, cut to the image's size; null otherwise. (Zhong et al., "Random erasing data augmentation", 2017.)
+ */
+export function randomRectangle(
+  seed: number,
+  epoch: number,
+  index: number,
+  share: number,
+  height: number,
+  width: number,
+): Rectangle | null {
+  const w = draw(seed, epoch, index, ERASE);
+  if (w[0]! / INDICES >= share) return null;
+  const area = (0.02 + (w[1]! / INDICES) * (1 / 3 - 0.02)) * height * width;
+  const ratio = 3 ** ((2 * w[2]!) / INDICES - 1);
+  const high = Math.min(height, Math.max(1, Math.round(Math.sqrt(area * ratio))));
+  const wide = Math.min(width, Math.max(1, Math.round(Math.sqrt(area / ratio))));
+  const at = draw(seed, epoch, index, ERASE_PLACE);
+  return {
+    top: Math.floor((at[0]! / INDICES) * (height - high + 1)),
+    left: Math.floor((at[1]! / INDICES) * (width - wide + 1)),
+    height: high,
+    width: wide,
+  };
 }
 
 export function checkDraw(operator: string, seed: unknown, epoch: unknown): void {

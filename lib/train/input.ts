@@ -88,7 +88,7 @@ export function trainLoader(
   recipe: Recipe,
   colours: ColourComponents = imagenetComponents,
 ): Loader {
-  const { crop, pad, mirror, share, colour, colourUntil } = recipe.augmentation;
+  const { crop, pad, mirror, erase, share, colour, colourUntil } = recipe.augmentation;
   return new Loader(facts, split, {
     ...common(facts, recipe.batch),
     seed: recipe.seed,
@@ -97,6 +97,7 @@ export function trainLoader(
     crop,
     pad: crop ? pad : 0,
     mirror,
+    erase,
     share,
     ...(colour > 0 && facts.channels === 3
       ? {

@@ -44,7 +44,7 @@ export async function loadRun(
   const recipe = amendRecipe(stored, { devices: on });
   const model = buildModel(recipe, checkpoint.facts);
   try {
-    checkpoint.restore(model, null);
+    checkpoint.restore(model);
   } catch (error) {
     model.dispose();
     throw error;

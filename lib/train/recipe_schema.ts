@@ -107,6 +107,11 @@ export const schema = z.strictObject({
   groups: z.array(group, { error: 'a list of objects with the key match' }),
   seed: whole(0),
   schedule,
+  /**
+   * Passes over which the mean of the parameters goes that evaluations, `eval` and `predict` use; 0: the parameters as they are after the
+   * last step.
+   */
+  average: real(0, 1_000_000),
   init: z.strictObject({
     /** A run's folder whose parameters this one starts from; null: random ones. */
     from: z.string({ error: "a run's folder, or null" }).min(1, { error: "a run's folder, or null" }).nullable(),
@@ -128,6 +133,8 @@ export const schema = z.strictObject({
     pad: whole(0, 64),
     /** The mirror image half the time. */
     mirror: flag,
+    /** Share of the training images in which a random rectangle, up to a third of the image, is blanked. */
+    erase: real(0, 1),
     /** So many consecutive images share window and mirroring. */
     share: whole(1, 65_536),
     /** Strength of the colour noise along the principal components of natural images; 0: none. Colour images only. */

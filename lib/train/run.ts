@@ -6,6 +6,7 @@ import type { ColumnNet } from '../models';
 import type { Sgd } from '../optim';
 import { precision } from '../tensor/device';
 import { isFull, WriteError } from '../util/atomic_write';
+import { ParameterAverage } from './average';
 import { buildModel, buildOptimiser, checkImages, checkPrecision, defaultDevices } from './build';
 import { initFrom } from './init_from';
 import { chooseSplits, imageSizes, inputFacts, testLoader, trainLoader } from './input';
@@ -129,6 +130,7 @@ export async function train(input: RecipeInput, options: TrainOptions): Promise<
     log?.close();
     eventFile?.close();
     run.parts.optimiser.dispose();
+    run.parts.average?.model.dispose();
     run.parts.model.dispose();
     if (!resuming) folder.removeIfEmpty();
   }
@@ -177,13 +179,26 @@ async function assemble(
     model.dispose();
     throw error;
   }
-  checkpoint?.restore(model, optimiser);
+  let average: ParameterAverage | null = null;
+  try {
+    checkpoint?.resume(model, optimiser);
+    if (recipe.average > 0) {
+      average = new ParameterAverage(buildModel(recipe, facts), recipe.average * loader.steps);
+      if (checkpoint) checkpoint.restore(average.model);
+      else average.model.load(model.params);
+    }
+  } catch (error) {
+    average?.model.dispose();
+    optimiser.dispose();
+    model.dispose();
+    throw error;
+  }
   /** Updates that the file on the disk has. */
   let saved = checkpoint?.progress.step ?? null;
   const keep = ({ step, best }: Progress) =>
     keepCheckpoint(folder, { step, keep: recipe.checkpointKeep, best: best?.step === step });
   const snapshot = () => {
-    const values = readValues(model, optimiser);
+    const values = readValues(model, optimiser, average?.model ?? null);
     return async (progress: Progress, lr: number) => {
       const state = { progress, facts, order };
       await log().flush();
@@ -200,6 +215,7 @@ async function assemble(
     parts: {
       model,
       optimiser,
+      average,
       loader,
       watched: testLoader(facts, watched, recipe.batch),
       watchedName,

@@ -43,15 +43,19 @@ export interface RunState {
   readonly order: Order;
 }
 
-/** Parameters and momentum on their way back from the devices. */
+/** Names of the mean parameters among a checkpoint's further tensors. */
+const AVERAGE = 'average.';
+
+/** Parameters, momentum and, where the recipe asks for it, mean parameters on their way back from the devices. */
 export interface Values {
   readonly columns: boolean;
   readonly params: Readonly<Record<string, TensorLike>>;
   readonly momentum: Readonly<Record<string, TensorLike>>;
+  readonly average: Readonly<Record<string, TensorLike>>;
 }
 
 /** Queues reads of all values behind the work that the devices have been given; what comes after may change them. */
-export function readValues(model: ColumnNet, optimiser: Sgd): Values {
+export function readValues(model: ColumnNet, optimiser: Sgd, average: ColumnNet | null): Values {
   const each = (record: Readonly<Record<string, Tensor>>) =>
     Object.fromEntries(
       Object.entries(record).map(([name, t]): [string, TensorLike] => {
@@ -60,7 +64,12 @@ export function readValues(model: ColumnNet, optimiser: Sgd): Values {
         return [name, { dtype: t.dtype, shape: t.shape, data: () => values }];
       }),
     );
-  return { columns: model.columns, params: each(model.params), momentum: each(optimiser.state().momentum) };
+  return {
+    columns: model.columns,
+    params: each(model.params),
+    momentum: each(optimiser.state().momentum),
+    average: each(average?.params ?? {}),
+  };
 }
 
 /**
@@ -107,11 +116,19 @@ export async function writeRunCheckpoint(
       },
       params: each(values.params, ''),
       momentum: each(values.momentum, 'the momentum of '),
-      extra: { mean: { dtype: 'f32', shape: [mean.length], data: () => mean } },
+      extra: {
+        mean: { dtype: 'f32', shape: [mean.length], data: () => mean },
+        ...prefixed(AVERAGE, each(values.average, 'the mean of ')),
+      },
     });
   } catch (error) {
     throw (error as Error).cause instanceof DivergedError ? (error as Error).cause : error;
   }
+}
+
+/** The same tensors under names with something in front. */
+function prefixed(prefix: string, record: Readonly<Record<string, TensorLike>>): Record<string, TensorLike> {
+  return Object.fromEntries(Object.entries(record).map(([name, t]) => [prefix + name, t]));
 }
 
 /** Whether no value is NaN or infinite; looks at a million at a time, a millisecond or so. */
@@ -126,10 +143,15 @@ async function allFinite(values: Float32Array): Promise<boolean> {
 }
 
 export interface RunCheckpoint extends RunState {
-  /** The parameters as tensors, in the form (columns or grouped) and on the devices of `model`; layers it lacks on its first device. */
+  /**
+   * The parameters to use, the mean ones where the run has them, as tensors, in the form (columns or grouped) and on the devices of `model`;
+   * layers it lacks on its first device.
+   */
   params(model: ColumnNet): Record<string, Tensor>;
-  /** Copies parameters, and momentum where an optimiser is given, into place; from columns to the grouped form and back where they differ. */
-  restore(model: ColumnNet, optimiser: Sgd | null): void;
+  /** Copies the parameters to use into place; from columns to the grouped form and back where they differ. */
+  restore(model: ColumnNet): void;
+  /** The same with those that the run goes on from, and their momentum. */
+  resume(model: ColumnNet, optimiser: Sgd): void;
 }
 
 /**
@@ -144,22 +166,30 @@ export async function readRunCheckpoint(path: string, momentum: boolean): Promis
     throw new RunError(`${path} was not written by a training run of this version (${loaded.version} wrote it)`);
   const { rate, ...more } = rest.data.schedule;
   const { order, input } = rest.data.data;
+  const averaged = Object.entries(loaded.extra).filter(([name]) => name.startsWith(AVERAGE));
+  const average = Object.fromEntries(averaged.map(([name, t]) => [name.slice(AVERAGE.length), t]));
+  const used = averaged.length > 0 ? average : loaded.params;
+  const fitting = (copy: () => void) => {
+    using s = scope();
+    try {
+      copy();
+    } catch (error) {
+      throw new RunError(`${path} does not fit the run's network: ${(error as Error).message}`, { cause: error });
+    }
+    void s;
+  };
   return {
     progress: { step: loaded.meta.step, schedule: rate, ...more },
     order,
     facts: { ...input, mean },
-    params: (model) => place(loaded.params, model),
-    restore(model, optimiser) {
-      using s = scope();
-      try {
+    params: (model) => place(used, model),
+    restore: (model) => fitting(() => model.load(place(used, model))),
+    resume: (model, optimiser) =>
+      fitting(() => {
         model.load(place(loaded.params, model));
         const { step, lr } = loaded.meta;
-        optimiser?.load({ step, lr, momentum: place(loaded.momentum, model) });
-      } catch (error) {
-        throw new RunError(`${path} does not fit the run's network: ${(error as Error).message}`, { cause: error });
-      }
-      void s;
-    },
+        optimiser.load({ step, lr, momentum: place(loaded.momentum, model) });
+      }),
   };
 }
 

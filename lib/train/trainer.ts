@@ -6,6 +6,7 @@ import type { PlateauState, Sgd } from '../optim';
 import { tensor } from '../tensor/create';
 import type { Device } from '../tensor/device';
 import { scope } from '../tensor/scope';
+import type { ParameterAverage } from './average';
 import { seedOf } from './build';
 import { type Evaluation, evaluate } from './evaluate';
 import { batchImages } from './input';
@@ -71,6 +72,8 @@ export interface TrainerParts {
   recipe: Recipe;
   model: ColumnNet;
   optimiser: Sgd;
+  /** Where the recipe asks for it: what is evaluated instead of `model`. */
+  average: ParameterAverage | null;
   loader: Loader;
   /** Over the images whose error is watched. */
   watched: Loader;
@@ -188,7 +191,7 @@ export class Trainer {
 
   /** Queues one update. Only reading back its loss waits for it, and that is left to {@link #settle}. */
   #queue(batch: Batch): void {
-    const { model, optimiser, loader, recipe } = this.#parts;
+    const { model, optimiser, average, loader, recipe } = this.#parts;
     const { step } = this.#progress;
     const epoch = step / loader.steps;
     const lr = this.#schedule.rate(epoch);
@@ -205,6 +208,7 @@ export class Trainer {
     const read = [loss.data(), logits.data()] as const;
     const gradients = t.gradients(loss, learned);
     optimiser.apply(gradients);
+    average?.update(model, step + 1);
     const norms =
       recipe.norms && this.#logs(step + 1) ? layerNorms(gradients, optimiser.state().momentum, model.params) : null;
     norms?.catch(() => {}); // reported where it is awaited
@@ -320,7 +324,8 @@ export class Trainer {
 
   /** @returns false where the signal came first; the evaluation is then made when the run is resumed. */
   async #evaluate(signal?: AbortSignal): Promise<boolean> {
-    const { model, watched, watchedName, watchedImages, loader, events } = this.#parts;
+    const { average, watched, watchedName, watchedImages, loader, events } = this.#parts;
+    const { model } = average ?? this.#parts;
     const { step } = this.#progress;
     const begun = performance.now();
     let evaluation: Evaluation;

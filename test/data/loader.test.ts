@@ -179,6 +179,49 @@ describe('Loader', () => {
     expect(flipped).toBeLessThan(8);
   });
 
+  test('erase: a rectangle of so many images is the mean, and the rest of them as it was; the split keeps its bytes', async () => {
+    const g = { channels: 2, height: 20, width: 30 };
+    const bytes = Uint8Array.from({ length: 300 * 1200 }, (_, i) => 100 + (i % 7));
+    const split = new MemorySplit('train', bytes.slice(), new Uint8Array(300));
+    const options: LoaderOptions = { batch: 40, view: 'random', crop: false, mirror: false, seed: 4, mean: [10, 20.4] };
+    const plain = (await all(new Loader(g, split, options), 2)).flatMap((b) => b.images);
+    let erased = 0;
+    const shapes = new Set<string>();
+    const images = (await all(new Loader(g, split, { ...options, erase: 0.4 }), 2)).flatMap((b) => b.images);
+    for (let k = 0; k < 300; k++) {
+      const rows = new Set<number>();
+      const columns = new Set<number>();
+      let blank = 0;
+      for (let i = 0; i < 1200; i++) {
+        const at = k * 1200 + i;
+        const value = images[at]!;
+        if (value === plain[at]) continue;
+        // 10 − 10, and 20 − 20.4
+        expect(value).toBeCloseTo(i < 600 ? 0 : -0.4, 5);
+        rows.add(Math.floor((i % 600) / 30));
+        columns.add(i % 30);
+        blank++;
+      }
+      expect(blank).toBe(2 * rows.size * columns.size);
+      if (blank === 0) continue;
+      erased++;
+      shapes.add(`${rows.size}×${columns.size}`);
+      expect(blank / 1200).toBeGreaterThan(0.015);
+      expect(blank / 1200).toBeLessThan(0.36);
+    }
+    // 300 draws of 0.4: 120, and five standard deviations
+    expect(Math.abs(erased - 120)).toBeLessThan(43);
+    expect(shapes.size).toBeGreaterThan(40);
+    expect((await all(new Loader(g, split, options), 2)).flatMap((b) => b.images)).toEqual(plain);
+    // The bytes that a device gets are the same.
+    const device = await all(new Loader(g, split, { ...options, erase: 0.4, views: 'device' }), 2);
+    const stored = device.flatMap((b) => b.images);
+    expect(stored.map((v, i) => Math.fround(v - Math.fround(i % 1200 < 600 ? 10 : 20.4)))).toEqual(images);
+    expect(() => new Loader(g, split, { ...options, erase: 1.5 })).toThrow(
+      'Loader: erase must be from 0 to 1, got 1.5',
+    );
+  });
+
   test('share: consecutive images have one window', async () => {
     const flat = new MemorySplit(
       'train',

@@ -10,7 +10,15 @@ test("a recipe is complete, with the model's and the preset's defaults", () => {
   expect(full.schedule).toEqual({ kind: 'plateau', patience: 3, factor: 0.1, drops: 3, latest: [], warmup: 0 });
   const original = resolveRecipe({ data: 'folder:photos', model: 'alexnet', preset: 'layers-145' });
   expect(original).toMatchObject({ biasLr: 0.02, biasWeightDecay: 0, schedule: { kind: 'steps', at: [25, 51, 79] } });
-  expect(original.augmentation).toEqual({ crop: true, pad: 0, mirror: true, share: 32, colour: 0.1, colourUntil: 67 });
+  expect(original.augmentation).toEqual({
+    crop: true,
+    pad: 0,
+    mirror: true,
+    erase: 0,
+    share: 32,
+    colour: 0.1,
+    colourUntil: 67,
+  });
   expect(resolveRecipe(JSON.parse(JSON.stringify(original)))).toEqual(original);
 });
 
@@ -18,7 +26,7 @@ test.each([
   [{ ...base, bach: 3 }, /^recipe: there is no key 'bach'; did you mean 'batch'\? the keys are data, model, /],
   [
     { ...base, augmentation: { corp: true } },
-    /^recipe: there is no key 'augmentation.corp'; did you mean 'augmentation.crop'\? 'augmentation' has crop, pad, mirror, share, colour, colourUntil$/,
+    /^recipe: there is no key 'augmentation.corp'; did you mean 'augmentation.crop'\? 'augmentation' has crop, pad, mirror, erase, share, colour, colourUntil$/,
   ],
   [
     { ...base, schedule: { kind: 'plateau', at: [3] } },

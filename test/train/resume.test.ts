@@ -28,6 +28,8 @@ const recipe = {
   checkpointSteps: 4,
   evalSteps: 5,
   lr: 0.01,
+  average: 0.9,
+  augmentation: { erase: 0.5 },
   schedule: { kind: 'plateau', patience: 1, factor: 0.5, drops: 100 },
 };
 
