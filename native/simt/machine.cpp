@@ -1,6 +1,8 @@
 #include "simt/machine.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <thread>
 
 #include "simt/shadow.h"
@@ -17,6 +19,19 @@ TaskRecord records[1 << 16];
 void merge(Clock& into, const Clock& from) {
   if (into.size() < from.size()) into.resize(from.size());
   for (size_t i = 0; i < from.size(); ++i) into[i] = std::max(into[i], from[i]);
+}
+
+// A line for each task as it begins, where CONVTAPE_SIM_TRACE names a file. On the machine's thread.
+void trace(const Stream& stream, const char* name, const Clock& clock) {
+  static std::FILE* const file = [] {
+    const char* path = std::getenv("CONVTAPE_SIM_TRACE");
+    return path && *path ? std::fopen(path, "w") : nullptr;
+  }();
+  if (!file) return;
+  std::fprintf(file, "{\"device\":%d,\"stream\":%d,\"task\":\"%s\",\"behind\":[", stream.device, stream.id, name);
+  for (size_t i = 0; i < clock.size(); ++i) std::fprintf(file, i ? ",%llu" : "%llu", static_cast<unsigned long long>(clock[i]));
+  std::fputs("]}\n", file);
+  std::fflush(file);  // processes end without a word to this thread
 }
 
 }  // namespace
@@ -136,6 +151,7 @@ void Machine::execute(Stream* stream) {
     // Host functions run even so: somebody waits to be told.
     skip = !faults_[stream->device].empty() && !task.host;
   }
+  trace(*stream, task.name, clock);
   std::string fault;
   if (task.run && !skip) {
     currentClock = &clock;
