@@ -19,10 +19,13 @@ export interface GradientContext<A> {
 export interface Rule<A = any> {
   readonly name: string;
   /**
-   * dL/dinput for each input, from dL/doutput. `null` where there is none or none is wanted. May return `dy` itself.
+   * dL/dinput for each input, from dL/doutput. `null` where there is none or none is wanted. May return `dy` itself. A function in a
+   * gradient's place computes it: what is costly and wanted by nobody but the caller, so that what other devices wait for is queued before.
    * A rule that is `null` belongs to an operator without a derivative.
    */
-  readonly gradient: ((context: GradientContext<A>, dy: AnyTensor) => readonly (AnyTensor | null)[]) | null;
+  readonly gradient:
+    | ((context: GradientContext<A>, dy: AnyTensor) => readonly (AnyTensor | (() => AnyTensor) | null)[])
+    | null;
   /** Positions of the inputs that may be null: a bias. */
   readonly optional?: readonly number[];
 }

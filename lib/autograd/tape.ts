@@ -1,13 +1,13 @@
 // The tape: a list of calls in the order they were made. Reverse order is a topological order, so the gradient is one walk back.
-import { launch } from '../native/addon';
 import type { LossCheck } from '../shape/reduce';
 import type { Shape } from '../shape/shape';
 import { checkOptions, show } from '../tensor/checks';
 import type { Device } from '../tensor/device';
-import { namingOutOfMemory } from '../tensor/out_of_memory';
-import { innermostScope, scope } from '../tensor/scope';
-import { empty, Tensor } from '../tensor/tensor';
+import { innermostScope } from '../tensor/scope';
+import { Tensor } from '../tensor/tensor';
+import { view } from './handles';
 import type { AnyTensor, Rule } from './operator';
+import { type Entry, forget, Walk } from './walk';
 
 /** A value on the tape: the contents of a tensor at one time. */
 export interface Value {
@@ -23,15 +23,6 @@ export interface SavedTensor {
   readonly tensor: AnyTensor;
   readonly value: Value;
   readonly version: number;
-}
-
-interface Entry {
-  readonly rule: Rule;
-  readonly inputs: readonly (Value | null)[];
-  readonly outputId: number;
-  readonly attrs: unknown;
-  /** Emptied when the walk has gone by. */
-  saved: readonly SavedTensor[];
 }
 
 const tapes: Tape[] = [];
@@ -70,16 +61,6 @@ export function unrecorded<T>(fn: () => T): T {
 export function hold(t: AnyTensor, operator: string): SavedTensor {
   const { version } = t.storage(operator);
   return { tensor: view(t), value: toValue(t), version };
-}
-
-/** A second handle of the same memory that no scope owns. */
-function view(t: AnyTensor): AnyTensor {
-  return unowned(new Tensor<any, any>(t.storage('tape').retain(), t.shape));
-}
-
-function unowned(t: AnyTensor): AnyTensor {
-  innermostScope()?.forget(t);
-  return t;
 }
 
 function toValue(t: AnyTensor): Value {
@@ -144,6 +125,7 @@ export class Tape implements Disposable {
       rule,
       inputs: inputs.map((t) => t && toValue(t)),
       outputId: output.id,
+      device: output.device,
       attrs,
       saved: saved.map((s) => ({ ...s, tensor: view(s.tensor) })),
     });
@@ -186,7 +168,17 @@ export class Tape implements Disposable {
             .flatMap((e) => [...e.inputs, ...e.saved.map((s) => s.value), { ...toValue(loss), id: e.outputId }])
             .concat(options.seed ? [toValue(options.seed)] : []);
     const serials = new Map(tensors.map((p, i) => [p.serial, names[i]!]));
-    const found = unrecorded(() => this.#walk(loss, wanted, depends, serials, options));
+    const keep = options.keep === true;
+    let found: Map<number, AnyTensor>;
+    try {
+      const walk = new Walk(this.#entries, { wanted, depends, serials, keep });
+      found = unrecorded(() => walk.run(loss, options.seed));
+    } finally {
+      if (!keep) {
+        this.#close();
+        this.#state = 'used up';
+      }
+    }
     const out: Record<string, AnyTensor | null> | (AnyTensor | null)[] = Array.isArray(params) ? [] : {};
     const given = new Set<AnyTensor>();
     names.forEach((name, i) => {
@@ -203,7 +195,14 @@ export class Tape implements Disposable {
     for (const g of given) {
       innermostScope()?.add(g);
       for (const t of outer)
-        t.#entries.push({ rule: secondOrder, inputs: sources, outputId: g.id, attrs: null, saved: [] });
+        t.#entries.push({
+          rule: secondOrder,
+          inputs: sources,
+          outputId: g.id,
+          device: g.device,
+          attrs: null,
+          saved: [],
+        });
     }
     return out as Gradients<Params, boolean>;
   }
@@ -259,93 +258,6 @@ export class Tape implements Disposable {
     return { reached, depends };
   }
 
-  #walk(
-    loss: AnyTensor,
-    wanted: ReadonlySet<number>,
-    depends: ReadonlySet<number>,
-    serials: ReadonlyMap<number, string>,
-    options: GradientOptions,
-  ): Map<number, AnyTensor> {
-    const gradients = new Map<number, AnyTensor>();
-    try {
-      if (depends.has(loss.id)) gradients.set(loss.id, options.seed ? view(options.seed) : ones(loss));
-      for (let i = this.#entries.length - 1; i >= 0; i--) {
-        const e = this.#entries[i]!;
-        const dy = gradients.get(e.outputId);
-        if (dy) {
-          this.#back(e, dy, depends, gradients, serials);
-          if (!wanted.has(e.outputId)) {
-            gradients.delete(e.outputId);
-            dy.dispose();
-          }
-        }
-        if (!options.keep) forget(e);
-      }
-      for (const id of wanted) {
-        const g = gradients.get(id);
-        if (!g?.storage('gradients').shared) continue;
-        gradients.set(id, copyOf(g)); // a rule may give one tensor for two inputs; callers get memory of their own
-        g.dispose();
-      }
-      const results = new Map<number, AnyTensor>();
-      for (const id of wanted) {
-        const g = gradients.get(id);
-        if (g) results.set(id, g);
-        gradients.delete(id);
-      }
-      return results;
-    } finally {
-      for (const g of gradients.values()) g.dispose();
-      if (!options.keep) {
-        this.#close();
-        this.#state = 'used up';
-      }
-    }
-  }
-
-  #back(
-    e: Entry,
-    dy: AnyTensor,
-    depends: ReadonlySet<number>,
-    gradients: Map<number, AnyTensor>,
-    serials: ReadonlyMap<number, string>,
-  ): void {
-    const needs = e.inputs.map((v) => v !== null && depends.has(v.id));
-    if (!needs.includes(true)) return;
-    const { gradient } = e.rule;
-    if (!gradient) throw new Error(`gradients: ${e.rule.name} has no derivative`);
-    for (const s of e.saved)
-      if (s.tensor.storage('gradients').version !== s.version) {
-        const name = serials.has(s.value.serial) ? `parameter '${serials.get(s.value.serial)}'` : 'a tensor';
-        throw new Error(
-          `gradients: ${name} [${s.tensor.shape}] that ${e.rule.name} needs for its gradient was overwritten after it was used`,
-        );
-      }
-    const context = {
-      attrs: e.attrs,
-      saved: e.saved.map((s) => s.tensor),
-      needs,
-      inputShapes: e.inputs.map((v) => (v ? v.shape : [])),
-    };
-    // Whatever a rule makes, its results too, goes with this scope; the tape holds views of the results.
-    using intermediates = scope();
-    namingOutOfMemory(`gradient of ${e.rule.name}`, () => gradient(context, dy)).forEach((g, i) => {
-      const input = e.inputs[i];
-      if (!g || !needs[i] || !input) return;
-      if (g.shape.join() !== input.shape.join())
-        throw new RangeError(
-          `${e.rule.name}: gave a gradient of shape [${g.shape}] for input ${i} of shape [${input.shape}]`,
-        );
-      if (g.device !== input.device)
-        throw new TypeError(
-          `${e.rule.name}: gave a gradient on ${g.device.name} for input ${i} [${input.shape}] on ${input.device.name}`,
-        );
-      const before = gradients.get(input.id);
-      gradients.set(input.id, before ? accumulate(before, g) : view(g));
-    });
-    void intermediates;
-  }
-
   /** Stops recording and frees what is remembered. */
   #close(): void {
     const at = tapes.lastIndexOf(this);
@@ -360,11 +272,6 @@ export class Tape implements Disposable {
   }
 }
 
-function forget(e: Entry): void {
-  for (const s of e.saved) s.tensor.dispose();
-  e.saved = [];
-}
-
 function notReached(names: readonly string[], first: AnyTensor): RangeError {
   const more =
     names.length > 1
@@ -374,34 +281,6 @@ function notReached(names: readonly string[], first: AnyTensor): RangeError {
     `gradients: the loss does not depend on parameter '${names[0]}' [${first.shape}]${more} as far as this tape recorded; ` +
       'give { allowUnused: true } to get null for it',
   );
-}
-
-/** a + b, into a's memory where nobody else looks at it. Consumes a. */
-function accumulate(a: AnyTensor, b: AnyTensor): AnyTensor {
-  const storage = a.storage('gradients');
-  const into = storage.shared ? unowned(empty(a.shape, a.device)) : a;
-  const strides = [1];
-  launch(
-    'binary',
-    { function: 'add', shape: [a.size], aStrides: strides, bStrides: strides },
-    [storage.native, b.storage('gradients').native],
-    [into.storage('gradients').native],
-  );
-  if (into !== a) a.dispose();
-  return into;
-}
-
-/** The same values in memory of their own. */
-function copyOf(t: AnyTensor): AnyTensor {
-  const copy = unowned(empty(t.shape, t.device));
-  copy.storage('gradients').native.copyFrom(t.storage('gradients').native);
-  return copy;
-}
-
-function ones(like: AnyTensor): AnyTensor {
-  const t = unowned(empty(like.shape, like.device));
-  launch('fill', { count: t.size, value: 1 }, [], [t.storage('gradients').native]);
-  return t;
 }
 
 /**

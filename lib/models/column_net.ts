@@ -69,8 +69,8 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
     this.#checkImage(x);
     const drawn = this.#layerSeeds(seed);
     using s = scope(); // what a throw leaves behind; the layers free their inputs themselves, as early as can be
-    const joined = this.#gather(this.#hidden(x as Tensor, train, given ?? drawn), 0);
-    const logits = this.#fullyConnected(this.spec.output.name, joined, null, 0);
+    const [joined] = this.#gather(this.#hidden(x as Tensor, train, given ?? drawn), [0]);
+    const logits = this.#fullyConnected(this.spec.output.name, joined!, null, 0);
     return s.keep(logits) as Tensor<any> as Tensor<[N, K]>;
   }
 
@@ -78,7 +78,7 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
   features<N extends number>(x: Tensor<readonly [N, C, H, H]>): Tensor<[N, number]> {
     this.#checkImage(x);
     using s = scope();
-    const joined = this.#gather(this.#hidden(x as Tensor, false, this.#layerSeeds()), 0);
+    const [joined] = this.#gather(this.#hidden(x as Tensor, false, this.#layerSeeds()), [0]);
     return s.keep(joined) as Tensor<any> as Tensor<[N, number]>;
   }
 
@@ -225,19 +225,24 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
     return concat([wide, below as Tensor], 2) as Tensor;
   }
 
-  // What each column sees of all columns' activations. All copies are queued before the work on any of them: behind column a's, b's
-  // would wait for it.
+  // What each column sees of all columns' activations.
   #exchange(parts: readonly Tensor[]): Tensor[] {
-    return this.devices.map((_, c) => this.#gather(parts, c));
+    return this.#gather(
+      parts,
+      this.devices.map((_, c) => c),
+    );
   }
 
-  // What column c sees of all columns' activations: channels of a, then of b. Its own are where they should be.
-  #gather(parts: readonly Tensor[], c: number): Tensor {
-    if (parts.length === 1) return parts[0]!;
-    const here = parts.map((p, from) => (from === c ? p : (copyTo(p, this.devices[c]!) as Tensor)));
-    const joined = concat(here, 1) as Tensor;
-    for (const h of here) if (!parts.includes(h)) h.dispose();
-    return joined;
+  // What these columns see of all columns' activations: channels of a, then of b. Their own are where they should be. All copies are
+  // queued before the work on any of them, and so are their gradients, backwards: behind column a's, b's would wait for it.
+  #gather(parts: readonly Tensor[], columns: readonly number[]): Tensor[] {
+    if (parts.length === 1) return [...parts];
+    const here = columns.map((c) => parts.map((p, from) => (from === c ? p : (copyTo(p, this.devices[c]!) as Tensor))));
+    return here.map((maps) => {
+      const joined = concat(maps, 1) as Tensor;
+      for (const m of maps) if (!parts.includes(m)) m.dispose();
+      return joined;
+    });
   }
 
   #convolution(conv: ConvSpec, input: Tensor, c: number): Tensor {

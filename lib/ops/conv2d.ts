@@ -35,10 +35,12 @@ export const conv2dRule = rule<Attributes>(
     const given = dz.storage('conv2d').native;
     const dx = needs[0] ? empty(x!.shape, dy.device) : null;
     if (dx) launch('conv2dGradInput', sizes, [given, weight!.storage('conv2d').native], [dx.storage('conv2d').native]);
-    const dweight = needs[1] ? empty(weight!.shape, dy.device) : null;
-    if (dweight)
-      launch('conv2dGradWeight', sizes, [given, x!.storage('conv2d').native], [dweight.storage('conv2d').native]);
-    return [dx, dweight, dbias];
+    const dweight = () => {
+      const dw = empty(weight!.shape, dy.device);
+      launch('conv2dGradWeight', sizes, [given, x!.storage('conv2d').native], [dw.storage('conv2d').native]);
+      return dw;
+    };
+    return [dx, needs[1] ? dweight : null, dbias];
   },
   [2],
 );

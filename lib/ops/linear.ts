@@ -35,15 +35,17 @@ export const linearRule = rule<Attributes>(
         [given, weight!.storage('linear').native],
         [dx.storage('linear').native],
       );
-    const dweight = needs[1] ? empty(weight!.shape, dy.device) : null;
-    if (dweight)
+    const dweight = () => {
+      const dw = empty(weight!.shape, dy.device);
       launch(
         'matmul',
         { ...common, m: outputs, n: inputs, k: rows, transposeA: true },
         [given, x!.storage('linear').native],
-        [dweight.storage('linear').native],
+        [dw.storage('linear').native],
       );
-    return [dx, dweight, dbias];
+      return dw;
+    };
+    return [dx, needs[1] ? dweight : null, dbias];
   },
   [2],
 );

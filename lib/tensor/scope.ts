@@ -37,9 +37,14 @@ export class Scope implements Disposable {
     this.#made.delete(t);
   }
 
-  [Symbol.dispose](): void {
+  /** @internal What is made from now on belongs to the scope around; what was made here is still freed with this one. */
+  leave(): void {
     const at = stack.lastIndexOf(this);
     if (at >= 0) stack.splice(at, 1);
+  }
+
+  [Symbol.dispose](): void {
+    this.leave();
     for (const t of this.#made) t.dispose();
     this.#made.clear();
   }
