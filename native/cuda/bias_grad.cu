@@ -15,7 +15,7 @@ __device__ __forceinline__ double warpSum(double sum) {
 __global__ void __launch_bounds__(kThreads)
     planes(const float* __restrict__ dy /* (outer, channels, inner) */, float* __restrict__ dbias /* (channels) */, int64_t outer,
            int64_t channels, int64_t inner) {
-  CONVTAPE_SHARED(double, sums);
+  CONVTAPE_SHARED(double, sums);  // (kThreads / 32)
   for (int64_t c = blockIdx.x; c < channels; c += gridDim.x) {
     double sum = 0;
     for (int64_t o = 0; o < outer; ++o) {
@@ -38,7 +38,7 @@ constexpr int kColumns = 32;
 // Columns of a matrix (inner is 1): 32 channels a block, a warp a row, so that neighbouring threads read neighbours.
 __global__ void __launch_bounds__(kThreads) columns(const float* __restrict__ dy /* (outer, channels) */,
                                                     float* __restrict__ dbias /* (channels) */, int64_t outer, int64_t channels) {
-  CONVTAPE_SHARED(double, sums);
+  CONVTAPE_SHARED(double, sums);  // (kRows, kColumns)
   constexpr int kRows = kThreads / kColumns;
   const unsigned column = threadIdx.x % kColumns, row = threadIdx.x / kColumns;
   for (int64_t first = static_cast<int64_t>(blockIdx.x) * kColumns; first < channels; first += static_cast<int64_t>(gridDim.x) * kColumns) {

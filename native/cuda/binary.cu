@@ -36,7 +36,7 @@ struct MaximumB {
 
 // kWidth neighbours along the innermost axis, along which an operand has stride 0 or 1 where kWidth is 4.
 template <int kWidth>
-__device__ __forceinline__ Pack<float, kWidth> loadAlong(const float* p, bool broadcast) {
+__device__ __forceinline__ Pack<float, kWidth> loadAlong(const float* p /* (kWidth), or (1) where broadcast */, bool broadcast) {
   if (kWidth == 1 || !broadcast) return loadPack<kWidth>(p);
   Pack<float, kWidth> pack;
   CONVTAPE_UNROLL

@@ -8,7 +8,7 @@
 namespace convtape::CONVTAPE_GPU {
 
 // The windows of x, one group's channels; refuses what would not fit an int. (A map of 2^28 rows is no image.)
-inline WindowSizes windowsOf(const ConvSizes& s, const float* x, const Context& context) {
+inline WindowSizes windowsOf(const ConvSizes& s, const float* x /* (batch, channels, height, width) */, const Context& context) {
   const int64_t extents[] = {s.height + 2 * s.paddingHeight, s.width + 2 * s.paddingWidth};
   for (const int64_t extent : extents)
     if (extent > WindowSizes::kMostExtent)

@@ -27,7 +27,9 @@ void run(const Conv2dGradInput::Params& p, const Operands& o, Context& context) 
   const ConvSizes& s = p.sizes;
   const int64_t filters = s.groupFilters(), channels = s.groupChannels(), kernel = s.kernelHeight * s.kernelWidth;
   const int64_t pixels = s.outHeight() * s.outWidth();
-  WindowSizes sizes = windowsOf(s, o.in[0].f32(), context);
+  const float* dy = o.in[0].f32();      // (batch, filters, outHeight, outWidth)
+  const float* weight = o.in[1].f32();  // (filters, groupChannels, kernelHeight, kernelWidth)
+  WindowSizes sizes = windowsOf(s, dy, context);
   sizes.height = static_cast<int>(s.outHeight());
   sizes.width = static_cast<int>(s.outWidth());
   sizes.strideHeight = sizes.strideWidth = 1;
@@ -51,7 +53,7 @@ void run(const Conv2dGradInput::Params& p, const Operands& o, Context& context) 
       windows.taps = Quotient(taps ? taps : 1);
       windows.kernelWidth = Quotient(columns ? columns : 1);
       Separable<TurnedTaps, true> weights = {};
-      weights.data = o.in[1].f32();
+      weights.data = weight;
       weights.rowStride = kernel;
       weights.batchStride = filters * channels * kernel;
       weights.map.taps = windows.taps;
@@ -61,7 +63,7 @@ void run(const Conv2dGradInput::Params& p, const Operands& o, Context& context) 
       weights.map.columnStride = s.strideWidth;
       weights.map.last = taps ? (a + (rows - 1) * s.strideHeight) * s.kernelWidth + b + (columns - 1) * s.strideWidth : 0;
       Target dx = {};
-      dx.y = o.out[0].f32() + h0 * s.width + w0;
+      dx.y = o.out[0].f32() + h0 * s.width + w0;  // (batch, channels, height, width), from the phase's first pixel on
       dx.rowStride = s.height * s.width;
       dx.imageStride = s.channels * dx.rowStride;
       dx.lineStride = s.strideHeight * s.width;

@@ -7,8 +7,10 @@ constexpr int kThreads = 256;
 
 // One thread a value of y. In float64, as the CPU does it, so both give the same bits; there are few of these for each byte of memory.
 __global__ void cropImages(const unsigned char* __restrict__ x /* (batch, channels, height, width) */,
-                           const int32_t* __restrict__ windows /* (batch · views, 3) */, const float* __restrict__ mean,
-                           const float* __restrict__ shift /* (batch, channels) */, float* __restrict__ y, int64_t count,
+                           const int32_t* __restrict__ windows /* (batch · views, 3) */,
+                           const float* __restrict__ mean /* (channels, height, width), (channels) or null, as p.mean says */,
+                           const float* __restrict__ shift /* (batch, channels) or null */,
+                           float* __restrict__ y /* (batch · views, channels, outHeight, outWidth) */, int64_t count,
                            CropImages::Params p) {
   const bool image = p.mean == ImageMean::Image;
   const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x;

@@ -12,7 +12,7 @@ __global__ void fill(T* __restrict__ y /* (count) */, int64_t count, T value) {
 }
 
 template <class T>
-void fillWith(const char* name, T* y, int64_t count, T value, Context& context) {
+void fillWith(const char* name, T* y /* (count) */, int64_t count, T value, Context& context) {
   context.launch(name, fill<T>, blocksFor(count, kThreads), kThreads, 0, y, count, value);
 }
 

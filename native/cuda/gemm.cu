@@ -18,8 +18,8 @@ __global__ void sumParts(const float* __restrict__ parts /* (splits, batch, rows
 
 }  // namespace
 
-void addParts(Context& context, const float* parts, const Target& target, unsigned splits, unsigned batch, unsigned rows,
-              unsigned columns) {
+void addParts(Context& context, const float* parts /* (splits, batch, rows, columns) */, const Target& target, unsigned splits,
+              unsigned batch, unsigned rows, unsigned columns) {
   const int64_t count = static_cast<int64_t>(batch) * rows * columns;
   context.launch("sumParts", sumParts, dim3(gridFor(count, context.multiprocessors)), dim3(kThreads), 0, parts, target, splits, batch, rows,
                  columns);

@@ -13,15 +13,15 @@ namespace convtape::CONVTAPE_GPU {
 // Where y goes, and what is done to it: y(row, column) is at row·rowStride + image·imageStride + i·lineStride + j·columnStride for column
 // number (image, i, j) of images of `pixels` pixels in lines of `width`. A matrix is one image of one line.
 struct Target {
-  float* y;
+  float* y;  // (batch, rows, columns), by the strides
   int64_t rowStride, imageStride, lineStride, columnStride, batchStride;
   Quotient pixels, width;
-  const float* bias;  // null where there is none
+  const float* bias;  // of a product (rows) where biasOfRows, else (columns), biasBatchStride apart; null where there is none
   int64_t biasBatchStride;
   bool biasOfRows, relu;
 
   struct Column {
-    float* y;  // null outside
+    float* y;  // (rows), rowStride apart; null outside
     float bias;
   };
   __host__ __device__ __forceinline__ void batch(int64_t i) {
@@ -39,7 +39,7 @@ struct Target {
   }
 };
 
-inline Target matrixTarget(float* y, int64_t rows, int64_t columns) {
+inline Target matrixTarget(float* y /* (batch, rows, columns) */, int64_t rows, int64_t columns) {
   Target t = {};
   t.y = y;
   t.rowStride = columns;
@@ -50,7 +50,7 @@ inline Target matrixTarget(float* y, int64_t rows, int64_t columns) {
 }
 
 // `batch` products, one behind the other. The depth is cut into `splits` parts of splitDepth; where there are several, their sums go to
-// parts[split][batch][row][column] and sumParts adds them, in order.
+// `parts` and sumParts adds them, in order.
 template <class A, class B>
 struct Product {
   A a;
@@ -58,7 +58,7 @@ struct Product {
   Target target;
   unsigned rows, columns, depth;
   unsigned batch = 1, splits = 1, splitDepth = 0;
-  float* parts = nullptr;
+  float* parts = nullptr;  // (splits, batch, rows, columns)
 };
 
 // Blocks are numbered row tile by row tile, so that blocks which run together share columns of b, the larger operand of a convolution.
@@ -67,7 +67,7 @@ __global__ void __launch_bounds__(Math::kThreads, Math::kBlocks) multiply(Produc
   using TileA = typename Math::template TileA<A>;
   using TileB = typename Math::template TileB<B>;
   constexpr int kStages = Math::kStages, kStage = TileA::floats + TileB::floats;
-  CONVTAPE_SHARED(float, shared);
+  CONVTAPE_SHARED(float, shared);  // (kStages, kStage): of each stage TileA, then TileB
   const unsigned rowTiles = (p.rows + Math::kM - 1) / Math::kM, columnTiles = (p.columns + Math::kN - 1) / Math::kN;
   unsigned index = blockIdx.x;
   const unsigned firstRow = index % rowTiles * Math::kM;
@@ -100,6 +100,7 @@ __global__ void __launch_bounds__(Math::kThreads, Math::kBlocks) multiply(Produc
   }
 
   if (p.splits > 1) {
+    // (rows, columns)
     float* part = p.parts + (static_cast<int64_t>(split) * p.batch + batch) * p.rows * p.columns;
     math.outputs([&](int column) { return firstColumn + static_cast<unsigned>(column); },
                  [&](int row, unsigned column, float sum) {

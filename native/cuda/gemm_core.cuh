@@ -38,7 +38,7 @@ struct Core {
   __device__ __forceinline__ static int columnOf(int j) { return firstColumn() + j / 4 * (kN / kColumnGroups) + j % 4; }
 
   template <class A, class B>
-  __device__ __forceinline__ void add(const float* a, const float* b) {
+  __device__ __forceinline__ void add(const float* a /* TileA: (kDepth, kM + 4) */, const float* b /* TileB: (kDepth, kN + 4) */) {
     a += firstRow();
     b += firstColumn();
     CONVTAPE_UNROLL

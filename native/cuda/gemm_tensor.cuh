@@ -19,6 +19,7 @@ struct Tensor {
   static constexpr int kM = 64, kN = 128, kWarpM = 64, kWarpN = 32, kDepth = 16, kStages = 3;
   static constexpr int kThreads = kM / kWarpM * (kN / kWarpN) * 32, kBlocks = 2;
   static constexpr int kTilesM = kWarpM / 16, kTilesN = kWarpN / 8;
+  // A stage's operands in shared memory: a (kM, kDepth), b (kN, kDepth), where Tile::at() says.
   // A lane reads (g, q): banks 20·g + q or 8·q + g, all different.
   template <class Source>
   using TileA = Tile<kM, kDepth, Source::kDepthInner, Source::kDepthInner ? 4 : 8>;
@@ -41,7 +42,7 @@ struct Tensor {
   // The depths k … k+7 of one 16-row piece of a and one 8-column piece of b, as tf32's fragments have them. bf16's fragment of 16 depths
   // is two of these: which depth goes to which place is of no matter to the sum as long as a and b agree.
   template <class T>
-  __device__ __forceinline__ static void readA(const float* a, int piece, int k, float (&x)[4]) {
+  __device__ __forceinline__ static void readA(const float* a /* T, a TileA */, int piece, int k, float (&x)[4]) {
     const int row = warpRow() + piece * 16 + lane() / 4, depth = k + lane() % 4;
     x[0] = a[T::at(row, depth)];
     x[1] = a[T::at(row + 8, depth)];
@@ -49,14 +50,14 @@ struct Tensor {
     x[3] = a[T::at(row + 8, depth + 4)];
   }
   template <class T>
-  __device__ __forceinline__ static void readB(const float* b, int piece, int k, float (&x)[2]) {
+  __device__ __forceinline__ static void readB(const float* b /* T, a TileB */, int piece, int k, float (&x)[2]) {
     const int column = warpColumn() + piece * 8 + lane() / 4, depth = k + lane() % 4;
     x[0] = b[T::at(column, depth)];
     x[1] = b[T::at(column, depth + 4)];
   }
 
   template <class A, class B>
-  __device__ __forceinline__ void add(const float* a, const float* b) {
+  __device__ __forceinline__ void add(const float* a /* TileA */, const float* b /* TileB */) {
 #ifdef CONVTAPE_TENSOR_CORES
     if constexpr (kRounding == Rounding::Bf16) {
       addBf16<TileA<A>, TileB<B>>(a, b);
@@ -109,7 +110,7 @@ struct Tensor {
   }
 
   template <class TA, class TB>
-  __device__ __forceinline__ void addTf32(const float* a, const float* b, int k) {
+  __device__ __forceinline__ void addTf32(const float* a /* TA */, const float* b /* TB */, int k) {
     FragmentsA left;
     FragmentsB right;
     forElements<TA, TB>(a, b, k, [&](uint32_t& to, float x) { to = toTf32(x); }, left, right);
@@ -117,7 +118,7 @@ struct Tensor {
   }
 
   template <class TA, class TB>
-  __device__ __forceinline__ void addBf16(const float* a, const float* b) {
+  __device__ __forceinline__ void addBf16(const float* a /* TA */, const float* b /* TB */) {
     FragmentsA left;
     FragmentsB right;
     CONVTAPE_UNROLL
@@ -143,7 +144,7 @@ struct Tensor {
   // see a 0 for it, and it takes part in high·high alone, where it does what it does in float32. A number that rounding makes infinite
   // is cut to tf32 instead.
   template <class TA, class TB>
-  __device__ __forceinline__ void addTf32x3(const float* a, const float* b, int k) {
+  __device__ __forceinline__ void addTf32x3(const float* a /* TA */, const float* b /* TB */, int k) {
     FragmentsA highA, lowA;
     FragmentsB highB, lowB;
     float most = 0;
@@ -182,15 +183,15 @@ struct Tensor {
 
   // to = f(element) for the lane's elements of both operands.
   template <class TA, class TB, class F>
-  __device__ __forceinline__ static void forElements(const float* a, const float* b, int k, const F& f, FragmentsA& left,
+  __device__ __forceinline__ static void forElements(const float* a /* TA */, const float* b /* TB */, int k, const F& f, FragmentsA& left,
                                                      FragmentsB& right) {
     FragmentsA noneA;
     FragmentsB noneB;
     forPairs<TA, TB>(a, b, k, [&](uint32_t& to, uint32_t&, float x) { f(to, x); }, left, noneA, right, noneB);
   }
   template <class TA, class TB, class F>
-  __device__ __forceinline__ static void forPairs(const float* a, const float* b, int k, const F& f, FragmentsA& left, FragmentsA& left2,
-                                                  FragmentsB& right, FragmentsB& right2) {
+  __device__ __forceinline__ static void forPairs(const float* a /* TA */, const float* b /* TB */, int k, const F& f, FragmentsA& left,
+                                                  FragmentsA& left2, FragmentsB& right, FragmentsB& right2) {
     CONVTAPE_UNROLL
     for (int i = 0; i < kTilesM; ++i) {
       float x[4];

@@ -30,8 +30,8 @@ struct Tile {
 // Starts copying the tile of `source` whose corner is (firstRow, firstDepth); what is not below (endRow, endDepth) becomes 0. Neighbouring
 // threads take what are neighbours in memory.
 template <class T, int kThreads, class Source>
-__device__ __forceinline__ void copyTile(float* tile, const Source& source, unsigned firstRow, unsigned endRow, unsigned firstDepth,
-                                         unsigned endDepth) {
+__device__ __forceinline__ void copyTile(float* tile /* T: (rows, depth), in shared memory */, const Source& source, unsigned firstRow,
+                                         unsigned endRow, unsigned firstDepth, unsigned endDepth) {
   const int t = static_cast<int>(threadIdx.x);
   auto rowAt = [&](int row) {
     const unsigned i = firstRow + static_cast<unsigned>(row);

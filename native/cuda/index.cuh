@@ -83,11 +83,11 @@ struct alignas(sizeof(T) * kWidth) Pack {
   T v[kWidth];
 };
 template <int kWidth, class T>
-__device__ __forceinline__ Pack<T, kWidth> loadPack(const T* p) {
+__device__ __forceinline__ Pack<T, kWidth> loadPack(const T* p /* (kWidth) */) {
   return *reinterpret_cast<const Pack<T, kWidth>*>(p);
 }
 template <int kWidth, class T>
-__device__ __forceinline__ void storePack(T* p, const Pack<T, kWidth>& pack) {
+__device__ __forceinline__ void storePack(T* p /* (kWidth) */, const Pack<T, kWidth>& pack) {
   *reinterpret_cast<Pack<T, kWidth>*>(p) = pack;
 }
 

@@ -39,7 +39,7 @@ __device__ __forceinline__ int64_t locate(const Runs<Index>& runs, int64_t u, in
 }
 
 template <int kWidth, class Index>
-__device__ __forceinline__ Pack<float, kWidth> channel(const float* x, const Runs<Index>& runs, int64_t c) {
+__device__ __forceinline__ Pack<float, kWidth> channel(const float* x /* (channels, pixels) */, const Runs<Index>& runs, int64_t c) {
   if (c >= 0 && c < runs.channels) return loadPack<kWidth>(x + c * runs.pixels);
   return Pack<float, kWidth>{};  // zeros add nothing
 }
@@ -135,7 +135,8 @@ struct Place {
 };
 
 template <class Index>
-__device__ __forceinline__ float denominator(const float* x, int64_t i, const Place<Index>& p, float alpha, float k) {
+__device__ __forceinline__ float denominator(const float* x /* (outer·groups, channels, pixels) */, int64_t i, const Place<Index>& p,
+                                             float alpha, float k) {
   int64_t first, last;
   p.window(i, &first, &last);
   float sum = 0;

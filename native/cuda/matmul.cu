@@ -3,9 +3,10 @@
 namespace convtape::CONVTAPE_GPU {
 
 void run(const Matmul::Params& p, const Operands& o, Context& context) {
-  const float *a = o.in[0].f32(), *b = o.in[1].f32();
-  Target y = matrixTarget(o.out[0].f32(), p.m, p.n);
-  y.bias = o.in[2] ? o.in[2].f32() : nullptr;
+  const float* a = o.in[0].f32();  // (batch, m, k), or (batch, k, m) where transposeA
+  const float* b = o.in[1].f32();  // (batch, k, n), or (batch, n, k) where transposeB
+  Target y = matrixTarget(o.out[0].f32() /* (batch, m, n) */, p.m, p.n);
+  y.bias = o.in[2] ? o.in[2].f32() : nullptr;  // (n)
   y.relu = p.relu;
   const int64_t sizeA = p.m * p.k, sizeB = p.k * p.n;
   if (p.transposeA && p.transposeB) {  // aᵀ·bᵀ = (b·a)ᵀ

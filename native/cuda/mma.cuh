@@ -27,7 +27,7 @@ __device__ __forceinline__ unsigned sharedAddress(const void* p) { return static
 
 // Starts copying one float to shared memory, or a zero where `valid` does not hold (nothing is read then). Before capability 8.0 the
 // copy is made on the spot.
-__device__ __forceinline__ void copyAsync(float* to, const float* from, bool valid) {
+__device__ __forceinline__ void copyAsync(float* to /* (1) */, const float* from /* (1) */, bool valid) {
 #if defined(CONVTAPE_SIMULATED)
   simt::asyncCopy(to, from, 4, valid ? 4 : 0);
 #elif defined(CONVTAPE_TENSOR_CORES)
@@ -38,7 +38,7 @@ __device__ __forceinline__ void copyAsync(float* to, const float* from, bool val
 }
 
 // The same of four floats; both addresses are multiples of 16.
-__device__ __forceinline__ void copyAsync4(float* to, const float* from, bool valid) {
+__device__ __forceinline__ void copyAsync4(float* to /* (4) */, const float* from /* (4) */, bool valid) {
 #if defined(CONVTAPE_SIMULATED)
   simt::asyncCopy(to, from, 16, valid ? 16 : 0);
 #elif defined(CONVTAPE_TENSOR_CORES)

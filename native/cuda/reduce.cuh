@@ -18,7 +18,7 @@ __device__ __forceinline__ T warpJoin(T value, Join join) {
 
 // The same over a block of `threads` (a multiple of 32); `memory` has room for a T a warp and may be reused at once.
 template <class T, class Join>
-__device__ __forceinline__ T blockJoin(T value, Join join, T* memory, int threads) {
+__device__ __forceinline__ T blockJoin(T value, Join join, T* memory /* (threads / 32) */, int threads) {
   value = warpJoin(value, join);
   if (threads == 32) return value;
   if (threadIdx.x % 32 == 0) memory[threadIdx.x / 32] = value;

@@ -25,7 +25,7 @@ struct Separable {
   using Row = int64_t;  // offsets; negative outside
   using Depth = int64_t;
 
-  const float* data;
+  const float* data;  // (batch, rows, depth), by the strides and the map
   int64_t rowStride, batchStride;
   Map map;
   bool vectors;
@@ -49,7 +49,8 @@ template <bool kInner>
 using Matrix = Separable<StridedDepth, kInner>;
 
 template <bool kInner>
-Matrix<kInner> matrix(const float* data, int64_t rows, int64_t depth, int64_t batchStride) {
+Matrix<kInner> matrix(const float* data /* (batch, rows, depth), or (batch, depth, rows) */, int64_t rows, int64_t depth,
+                      int64_t batchStride) {
   Matrix<kInner> m;
   const int64_t inner = kInner ? depth : rows;
   m.data = data;
@@ -76,7 +77,7 @@ struct ImagesByPixels {
 // x[n, c, i·strideHeight + r − paddingHeight, j·strideWidth + s − paddingWidth], or at 0 outside the image. Rows are the pixels and the
 // depth is the taps, or the other way round.
 struct WindowSizes {
-  const float* data;
+  const float* data;  // (images, channels of all groups, height, width), from the first channel of a group on
   int height, width, strideHeight, strideWidth, paddingHeight, paddingWidth;
   int64_t channelStride, imageStride, batchStride;
   Quotient pixels, outWidth;   // outHeight · outWidth
