@@ -16,7 +16,8 @@
 //     for whatever moves data. Integers always must. NaN must be where the CPU has it.
 //   - product(t): a tolerance for what matrix products compute, wider where the precision rounds their operands.
 //     keepsRange(): left out where they are rounded, because a rounded operand would be infinite.
-//   - flops(n): shown as GFLOP/s; without it the bytes of all operands are shown as GB/s.
+//   - flops(n): shown as GFLOP/s; without it the bytes of all operands are shown as GB/s. Either with its share of the peak, where the
+//     driver names the clocks.
 //   - failsWith("text"): both sides must fail, with a message that holds the text.
 // Sizes: the simulator does about 20 million thread steps a second, so a case should stay below a few million multiplications; mark those
 // that only a GPU can do in reasonable time with large(), before their operands, and the simulator leaves them out.
@@ -115,7 +116,7 @@ struct Options {
   int64_t most = 0;             // only cases whose operands have together at most as many elements; 0: all
   int64_t parts = 0, part = 0;  // only every parts-th case, from this one on; 0: all
   uint64_t seed = 1;
-  int repeat = 0;  // timed runs; 0: one with the simulator, twenty on a GPU
+  int repeat = 0;  // timed runs; 0: none with the simulator, twenty on a GPU
   int device = 0;
   int capability = 0;  // the kernels chosen as for a card of this compute capability (75, 80, …); 0: the device's own
 };

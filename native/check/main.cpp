@@ -18,7 +18,7 @@ constexpr char kHelp[] =
     "  --part I\n"
     "  --failures     only the cases that must fail\n"
     "  --seed N       of the operands (default 1)\n"
-    "  --repeat N     timed runs a case, the fastest counts (default 20 on a GPU, none with the simulator)\n"
+    "  --repeat N     timed runs a case, behind one that is not timed; their median counts (default 20 on a GPU, none with the simulator)\n"
     "  --device N     which GPU (default 0)\n"
     "  --capability N  kernels as for a card of capability N / 10, where that is less than the device's (75: no tensor cores)\n"
     "  --list         the cases, without running them\n";

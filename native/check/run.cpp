@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "cpu/device.h"
 #include "cuda/kernels.h"
+#include "cuda/peak.h"
 
 namespace convtape::device_check {
 
@@ -29,21 +30,30 @@ class Block {
  public:
   Block(size_t bytes, cudaStream_t stream) : bytes_(bytes), stream_(stream) {
     require(cudaMalloc(&data_, std::max<size_t>(bytes, 1) + 256), "cudaMalloc");
-#ifdef CONVTAPE_SIMULATED
-    simt::annotateAllocated(stream_, data_, bytes_);
-#endif
+    annotate(true);
   }
   ~Block() {
-#ifdef CONVTAPE_SIMULATED
-    simt::annotateReleased(stream_, data_, bytes_);
-#endif
+    annotate(false);
     cudaFree(data_);
   }
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
   void* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
+  void renew() {  // as if it had been allocated just now
+    annotate(false);
+    annotate(true);
+  }
 
  private:
+  void annotate(bool allocated) {
+#ifdef CONVTAPE_SIMULATED
+    allocated ? simt::annotateAllocated(stream_, data_, bytes_) : simt::annotateReleased(stream_, data_, bytes_);
+#else
+    (void)allocated;
+#endif
+  }
+
   void* data_ = nullptr;
   const size_t bytes_;
   const cudaStream_t stream_;
@@ -63,21 +73,30 @@ class CheckContext : public gpu::Context {
     sharedLimit = properties.sharedMemPerBlockOptin;
     precision = currentPrecision();
     name = properties.name;
+    peak = gpu::peakRatesOf(device, properties);
   }
 
-  // Runs the operator and waits. Throws what its kernels reported.
-  void run(int op, const char* opName, const void* params, const Operands& operands) {
+  // Runs the operator and waits. Its scratch memory is kept, so that the next run with these sizes allocates none.
+  void queueAndFinish(int op, const char* opName, const void* params, const Operands& operands) {
     this->op = opName;
     describe_ = nullptr;
+    taken_ = 0;
     gpu::kernels().kernels[op](params, operands, *this);
     finish();
+  }
+  // The same, and throws what its kernels reported.
+  void run(int op, const char* opName, const void* params, const Operands& operands) {
+    queueAndFinish(op, opName, params, operands);
     if (describe_) {
       gpu::Report report = 0;
       require(cudaMemcpyAsync(&report, report_->data(), sizeof report, cudaMemcpyDeviceToHost, stream), "cudaMemcpyAsync");
       finish();
       gpu::throwReport(opName, params_.data(), report, describe_);
     }
+  }
+  void releaseScratch() {
     pieces_.clear();
+    report_.reset();
   }
   void finish() {
     const cudaError_t status = cudaStreamSynchronize(stream);
@@ -90,14 +109,21 @@ class CheckContext : public gpu::Context {
   }
 
   std::string name;
+  PeakRates peak;
 
  protected:
   void* scratchBytes(size_t bytes) override {
-    pieces_.push_back(std::make_unique<Block>(bytes, stream));
-    return pieces_.back()->data();
+    const size_t i = taken_++;
+    if (i < pieces_.size() && pieces_[i]->bytes() == bytes) {
+      pieces_[i]->renew();
+    } else {
+      pieces_.resize(i);
+      pieces_.push_back(std::make_unique<Block>(bytes, stream));
+    }
+    return pieces_[i]->data();
   }
   gpu::Report* reportTo(const void* params, size_t bytes, gpu::Describe describe) override {
-    report_ = std::make_unique<Block>(sizeof(gpu::Report), stream);
+    if (!report_) report_ = std::make_unique<Block>(sizeof(gpu::Report), stream);
     require(cudaMemsetAsync(report_->data(), 0xff, sizeof(gpu::Report), stream), "cudaMemsetAsync");
     const auto* first = static_cast<const unsigned char*>(params);
     params_.assign(first, first + bytes);
@@ -107,6 +133,7 @@ class CheckContext : public gpu::Context {
 
  private:
   std::vector<std::unique_ptr<Block>> pieces_;
+  size_t taken_ = 0;  // of the pieces, in this run
   std::unique_ptr<Block> report_;
   std::vector<unsigned char> params_;
   gpu::Describe describe_ = nullptr;
@@ -142,6 +169,13 @@ Difference compare(const Buffer& cpu, const std::vector<unsigned char>& gpuBytes
   }
   d.error = difference == 0 ? 0 : norm == 0 ? HUGE_VAL : std::sqrt(difference / norm);
   return d;
+}
+
+double medianOf(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  const size_t middle = values.size() / 2;
+  return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
 std::string valueAt(const Buffer& like, const std::vector<unsigned char>& bytes, int64_t i) {
@@ -249,6 +283,7 @@ class Runner {
     } catch (const std::exception& e) {
       gpuError = e.what();
     }
+    gpu_.releaseScratch();
     if (c.failure_ || !cpuError.empty() || !gpuError.empty()) {
       const bool ok = c.failure_ && cpuError.find(c.failure_) != std::string::npos && gpuError.find(c.failure_) != std::string::npos;
       if (ok)
@@ -272,11 +307,7 @@ class Runner {
     }
     const bool ok = worst.unequal < 0 && worst.error <= tolerance;
     char text[160];
-    const double rate = c.flops_ > 0 ? c.flops_ : bytesOf(c);
-    char speed[64] = "";
-    if (seconds > 0)
-      std::snprintf(speed, sizeof speed, "  %9.3f ms  %8.1f %s", seconds * 1e3, rate / seconds / 1e9, c.flops_ > 0 ? "GFLOP/s" : "GB/s");
-    std::snprintf(text, sizeof text, "error %.2e (at most %.0e)%s", worst.error, tolerance, speed);
+    std::snprintf(text, sizeof text, "error %.2e (at most %.0e)%s", worst.error, tolerance, speedOf(c, seconds).c_str());
     line(c, ok, where.empty() ? text : text + ("  " + where));
     return ok;
   }
@@ -306,13 +337,26 @@ class Runner {
                 "cudaMemcpyAsync");
     }
     gpu_.finish();
-    for (int i = 0; i < repeat_; ++i) {
+    std::vector<double> times;
+    // The first is not timed: the card has idled while results were copied.
+    for (int i = 0; repeat_ > 0 && i <= repeat_; ++i) {
       const auto start = std::chrono::steady_clock::now();
-      gpu_.run(c.op_, c.name_, c.params_, o);
-      const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      if (i == 0 || took < seconds) seconds = took;
+      gpu_.queueAndFinish(c.op_, c.name_, c.params_, o);
+      if (i > 0) times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     }
+    seconds = medianOf(times);
     return results;
+  }
+
+  // The median time, the rate, and what part that is of the peak of the float32 units or of the memory.
+  std::string speedOf(const Case& c, double seconds) const {
+    if (seconds <= 0) return "";
+    const bool computes = c.flops_ > 0;
+    const double rate = (computes ? c.flops_ : bytesOf(c)) / seconds, peak = computes ? gpu_.peak.flops : gpu_.peak.bytes;
+    char text[96], share[32] = "";
+    if (peak > 0) std::snprintf(share, sizeof share, "  %5.1f%% of peak", 100 * rate / peak);
+    std::snprintf(text, sizeof text, "  %9.3f ms  %8.1f %s%s", seconds * 1e3, rate / 1e9, computes ? "GFLOP/s" : "GB/s", share);
+    return text;
   }
 
   static int64_t elementsOf(const Case& c) {

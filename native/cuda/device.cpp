@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/launch.h"
+#include "cuda/peak.h"
 
 namespace convtape::CONVTAPE_GPU {
 namespace {
@@ -56,18 +57,7 @@ std::string GpuDevice::describe() const {
              static_cast<long long>(megabytes(properties_.totalGlobalMem)), " MB, ", properties_.multiProcessorCount, " multiprocessors");
 }
 
-PeakRates GpuDevice::peakRates() const {
-  const auto attribute = [this](cudaDeviceAttr which) {
-    int value = 0;
-    if (cudaDeviceGetAttribute(&value, which, index) != cudaSuccess) cudaGetLastError();
-    return static_cast<double>(value);
-  };
-  // Float32 units a multiprocessor: CUDA C++ Programming Guide, "Arithmetic Instructions". Clocks come in kHz; memory moves twice a clock.
-  const int capability = properties_.major * 10 + properties_.minor;
-  const double units = capability == 75 || capability == 80 ? 64 : 128;
-  return {2 * units * properties_.multiProcessorCount * attribute(cudaDevAttrClockRate) * 1e3,
-          2 * attribute(cudaDevAttrMemoryClockRate) * 1e3 * attribute(cudaDevAttrGlobalMemoryBusWidth) / 8};
-}
+PeakRates GpuDevice::peakRates() const { return peakRatesOf(index, properties_); }
 
 // ── failures ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 

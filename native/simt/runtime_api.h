@@ -19,12 +19,13 @@ enum class StreamPolicy {
 
 // CONVTAPE_SIM (devices), CONVTAPE_SIM_SEED, CONVTAPE_SIM_COPIES and CONVTAPE_SIM_STREAMS (eager, lazy, random),
 // CONVTAPE_SIM_PEER (direct, refused, lying), CONVTAPE_SIM_CHECK (1, 0), CONVTAPE_SIM_MEMORY_MB (a device's memory),
-// CONVTAPE_SIM_FAIL_ALLOCATION (the n-th cudaMalloc fails).
+// CONVTAPE_SIM_FAIL_ALLOCATION (the n-th cudaMalloc fails), CONVTAPE_SIM_CLOCK_KHZ (the clock that a device names).
 struct RuntimeOptions {
   StreamPolicy streams = StreamPolicy::Random;
   bool peerAccess = true;     // cudaDeviceCanAccessPeer's answer
   bool peerCorrupts = false;  // peer copies that claim to work and do not
   size_t memoryBytes = size_t{1} << 30;
+  int clockKHz = 0;         // of units and memory, as the driver names it; 0: it names none
   long failAllocation = 0;  // the n-th cudaMalloc from now fails; 0: none does
 };
 RuntimeOptions& runtimeOptions();

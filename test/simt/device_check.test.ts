@@ -45,6 +45,53 @@ describe('kernels as they are', () => {
   );
 });
 
+// The figures behind a line; a card's are of use, the simulator's only show that they are made as they should be.
+describe('times', () => {
+  beforeAll(() => void buildTarget('convtape_device_check_sim'), 900_000);
+
+  const timed = (op: string, env = {}) =>
+    check('convtape_device_check_sim', ['--op', op, '--most', '400', '--repeat', '3'], undefined, env).lines;
+
+  // At 1 kHz two multiprocessors of 64 units make 256,000 operations a second, and 64 bits of memory move 16,000 bytes.
+  test.each([
+    ['matmul', '1 × 5×3 · 3×7, ReLU', 'GFLOP/s', 2 * 5 * 3 * 7, 256e3],
+    ['fill', '3 × NaN f32', 'GB/s', 3 * 4, 16e3],
+  ])('%s: the share of the peak follows from the time and the clock', (op, shapes, unit, amount, peak) => {
+    const line = timed(op, { CONVTAPE_SIM_CLOCK_KHZ: '1' }).find((l) => l.includes(`${shapes} `))!;
+    const [, ms, share] = new RegExp(`([\\d.]+) ms +[\\d.]+ ${unit} +([\\d.]+)% of peak$`).exec(line)!;
+    const expected = (100 * amount) / (Number(ms) / 1e3) / peak;
+    expect(Math.abs(Number(share) - expected)).toBeLessThanOrEqual(0.1 + 0.05 * expected);
+  });
+
+  test('without clocks there is no share, without --repeat no time', () => {
+    const lines = timed('fill').filter((l) => l.startsWith('ok'));
+    expect(lines.filter((l) => !/ ms +[\d.]+ GB\/s$/.test(l))).toEqual([]);
+    const { lines: untimed } = check('convtape_device_check_sim', ['--op', 'fill', '--most', '400']);
+    expect(untimed.filter((l) => l.includes(' ms '))).toEqual([]);
+  });
+
+  test('timed calls allocate nothing', () => {
+    const passes = (n: number, repeat: number) =>
+      check(
+        'convtape_device_check_sim',
+        ['--op', 'crossEntropy', '--most', '12', '--repeat', String(repeat)],
+        undefined,
+        {
+          CONVTAPE_SIM_FAIL_ALLOCATION: String(n),
+        },
+      ).status === 0;
+    // The first allocation that is none any more, where a call is timed once.
+    let [made, beyond] = [1, 1024];
+    expect([passes(made, 1), passes(beyond, 1)]).toEqual([false, true]);
+    while (beyond - made > 1) {
+      const middle = (made + beyond) >> 1;
+      if (passes(middle, 1)) beyond = middle;
+      else made = middle;
+    }
+    expect(passes(beyond, 5)).toBe(true);
+  });
+});
+
 // Which arithmetic multiplies matrices follows from the card and the precision; the runs above had three tf32 products for one.
 describe.each(['matmul', 'conv2d', 'conv2dGradInput', 'conv2dGradWeight'])('%s', (op) => {
   beforeAll(() => void buildTarget('convtape_device_check_sim'), 900_000);
