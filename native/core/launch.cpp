@@ -12,7 +12,9 @@ void perform(const Launch& work, const Device& device, FailureLog& failures, con
     try {
       kernel();
     } catch (const Error& e) {
-      const std::string where = str(" (on ", device.name(), ")");
+      // A device that is lost has said it already.
+      const bool said = std::string(e.what()).find(str("(on ", device.name(), ",")) != std::string::npos;
+      const std::string where = said ? "" : str(" (on ", device.name(), ")");
       error = std::make_shared<Error>(e.op.empty() ? Error(e.kind, opInfo(work.op).name, e.what()) : e, where);
       failures.add(error);
     } catch (const std::exception& e) {

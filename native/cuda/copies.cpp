@@ -41,7 +41,7 @@ void GpuDevice::copyFromPeer(const std::shared_ptr<Storage>& to, const std::shar
   const size_t bytes = from->bytes();
   const bool direct = canCopyDirectly(peer.index, index);
   auto ready = std::make_shared<GpuEvent>(peer.events_);
-  std::shared_ptr<void> staging = direct ? nullptr : peer.pinned_.take(bytes);
+  std::shared_ptr<void> staging = direct ? nullptr : peer.takePinned(bytes);
   auto sourceError = std::make_shared<Status>();
   // What the source learns later: where it computed from values that a third device was to send, whether they came.
   auto learnt = std::make_shared<std::promise<std::shared_ptr<const Error>>>();
@@ -94,7 +94,7 @@ void GpuDevice::copyFromPeer(const std::shared_ptr<Storage>& to, const std::shar
 // The source reads into pinned memory as for JavaScript; this device's thread waits for that, and its later work with it.
 void GpuDevice::copyThroughHost(const std::shared_ptr<Storage>& to, const std::shared_ptr<Storage>& from) {
   const size_t bytes = from->bytes();
-  std::shared_ptr<void> staging = pinned_.take(bytes);
+  std::shared_ptr<void> staging = takePinned(bytes);
   auto values = std::make_shared<HostRead>(staging);
   from->device.read(from, values);
   submit([this, to = to->data, status = to->status, values, staging, bytes] {

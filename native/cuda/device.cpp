@@ -85,6 +85,12 @@ std::shared_ptr<const Error> GpuDevice::lose(cudaError_t status, const std::stri
   return lost_;
 }
 
+// Behind what is queued it is known.
+void GpuDevice::throwIfLost() {
+  drain();
+  if (auto error = lost()) throw Error(*error);
+}
+
 std::shared_ptr<const Error> GpuDevice::understand(const Error& error) {
   if (error.kind != ErrorKind::Device) return std::make_shared<Error>(error);
   // A call that was wrong in itself leaves the device usable; a fault of a kernel is answered by every call from now on.
@@ -176,13 +182,28 @@ void GpuDevice::drain() {
 
 // ── memory ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+std::shared_ptr<void> GpuDevice::takePinned(size_t bytes) {
+  try {
+    return pinned_.take(bytes);
+  } catch (const Error& e) {
+    if (e.kind == ErrorKind::Device) throwIfLost();
+    throw;
+  }
+}
+
 void* GpuDevice::allocate(size_t bytes) {
   if (auto error = lost()) throw Error(*error);
-  void* p = arena_.tryAllocate(bytes);
-  if (!p) {
-    releaseCached();
+  void* p = nullptr;
+  try {
     p = arena_.tryAllocate(bytes);
-    if (!p) p = arena_.tryAllocate(bytes, true);
+    if (!p) {
+      releaseCached();
+      p = arena_.tryAllocate(bytes);
+      if (!p) p = arena_.tryAllocate(bytes, true);
+    }
+  } catch (const Error& e) {
+    if (e.kind == ErrorKind::Device) throwIfLost();
+    throw;
   }
   if (!p) {
     const MemoryStats stats = arena_.stats();
@@ -217,7 +238,7 @@ MemoryStats GpuDevice::memory() const {
 
 size_t GpuDevice::releaseCached() {
   const size_t before = arena_.stats().reserved;
-  drain();  // what waits for completed work is let go, and is cached too
+  throwIfLost();  // it drains: what waits for completed work is let go, and is cached too
   const std::vector<void*> segments = arena_.takeFree();
   drain();  // work that uses them was queued before they were free
   check(cudaSetDevice(index), "", "cudaSetDevice");
@@ -262,7 +283,7 @@ void GpuDevice::toBlock(void* to, const void* from, size_t bytes, const EventPtr
 void GpuDevice::write(const std::shared_ptr<Storage>& to, const void* from) {
   awaitReaders(*to);
   const size_t bytes = to->bytes();
-  std::shared_ptr<void> staging = pinned_.take(bytes);
+  std::shared_ptr<void> staging = takePinned(bytes);
   std::memcpy(staging.get(), from, bytes);
   submit([this, to = to->data, status = to->status, staging, bytes] {
     status->set(attempt("copyFrom", [&] { toBlock(to, staging.get(), bytes, nullptr); }));

@@ -58,6 +58,9 @@ class GpuDevice : public Device {
   std::shared_ptr<const Error> understand(const Error& error);
   std::shared_ptr<const Error> lose(cudaError_t status, const std::string& during);
   std::shared_ptr<const Error> lost() const;
+  // For an error of CUDA's on a caller's thread: throws the device's loss where that is what it means.
+  void throwIfLost();
+  std::shared_ptr<void> takePinned(size_t bytes);
   // Runs `work` on the submission thread; the error where it fails, or where the device is lost.
   std::shared_ptr<const Error> attempt(const char* what, const std::function<void()>& work);
 

@@ -31,10 +31,11 @@ void GpuEvent::record(cudaStream_t stream) {
     pool_.give(event);
     event = nullptr;
   }
-  // Without one nobody would wait. What is queued so far is done behind this, or the device has failed, as its next call will say.
-  if (stream && !event) cudaStreamSynchronize(stream);
+  // Without one nobody would wait. What is queued so far is done behind this, or the device has failed, as whoever waits is told.
+  const cudaError_t status = stream && !event ? cudaStreamSynchronize(stream) : cudaSuccess;
   std::lock_guard<std::mutex> lock(mutex_);
   event_ = event;
+  status_ = status;
   set_ = true;
   ready_.notify_all();
 }
@@ -47,7 +48,7 @@ cudaEvent_t GpuEvent::recorded() {
 
 cudaError_t GpuEvent::synchronize() {
   cudaEvent_t event = recorded();
-  return event ? cudaEventSynchronize(event) : cudaSuccess;
+  return event ? cudaEventSynchronize(event) : status_;
 }
 
 bool GpuEvent::done() {

@@ -44,6 +44,7 @@ class GpuEvent : public Event {
   std::condition_variable ready_;
   bool set_ = false;
   cudaEvent_t event_ = nullptr;
+  cudaError_t status_ = cudaSuccess;  // what waiting for the stream came to, where there is no event
 };
 
 }  // namespace convtape::CONVTAPE_GPU

@@ -149,7 +149,7 @@ void Machine::execute(Stream* stream) {
     stream->clock[static_cast<size_t>(stream->id)] = stream->done + 1;
     clock = stream->clock;
     // Host functions run even so: somebody waits to be told.
-    skip = !faults_[stream->device].empty() && !task.host;
+    skip = (!faults_[stream->device].empty() || lost_[stream->device]) && !task.host;
   }
   trace(*stream, task.name, clock);
   std::string fault;
@@ -158,6 +158,8 @@ void Machine::execute(Stream* stream) {
     currentStream = stream->id;
     try {
       task.run();
+    } catch (const DeviceLost&) {
+      lost_[stream->device] = true;
     } catch (const std::exception& e) {
       fault = e.what();
     }

@@ -1,6 +1,7 @@
 // Streams and events of the simulated devices: queues that one thread serves, in an order that the policy allows.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -62,6 +63,7 @@ class Machine {
   std::string takeFault(int device);
   std::string faultOf(int device);
   bool faulted(int device) { return !faultOf(device).empty(); }
+  bool lost(int device) const { return lost_[device]; }
 
  private:
   Machine();
@@ -76,9 +78,13 @@ class Machine {
   std::condition_variable work_, progress_;
   std::vector<std::unique_ptr<Stream>> streams_;
   std::string faults_[kMaxDevices];
+  std::atomic<bool> lost_[kMaxDevices] = {};
   Clock host_;  // what the host has waited for
   uint64_t submissions_ = 0, demands_ = 0, random_ = 1;
 };
+
+// Thrown by a task whose device is gone with it: nothing of that device's runs any more.
+struct DeviceLost {};
 
 // For the shadow log: what runs now, and what ran under a launch's number.
 struct TaskRecord {

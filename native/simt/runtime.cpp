@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "core/free_list.h"
@@ -39,6 +41,12 @@ const char* setting(const char* name) {
   return text ? text : "";
 }
 
+// What every call answers that has to do with a device which is gone; a kernel's fault is told where something waits.
+cudaError_t presence(int device) { return Machine::instance().lost(device) ? cudaErrorDevicesUnavailable : cudaSuccess; }
+cudaError_t state(int device) {
+  return presence(device) != cudaSuccess ? presence(device) : Machine::instance().faulted(device) ? cudaErrorLaunchFailure : cudaSuccess;
+}
+
 // Kernels compiled without the shadow log meet the closed arenas of other devices here: the access is named, the arena opened, and the
 // kernel goes on to its end, where it fails.
 std::atomic<int> trespassed{-1};
@@ -67,10 +75,15 @@ void start() {
     options().copies = policy("CONVTAPE_SIM_COPIES", CopyPolicy::Random, CopyPolicy::Eager, CopyPolicy::Lazy);
     options().check = std::string(setting("CONVTAPE_SIM_CHECK")) != "0";
     runtimeOptions().streams = policy("CONVTAPE_SIM_STREAMS", StreamPolicy::Random, StreamPolicy::Eager, StreamPolicy::Lazy);
-    runtimeOptions().peerAccess = std::string(setting("CONVTAPE_SIM_PEER")) != "refused";
-    runtimeOptions().peerCorrupts = std::string(setting("CONVTAPE_SIM_PEER")) == "lying";
+    const std::string peers = setting("CONVTAPE_SIM_PEER");
+    runtimeOptions().peers = peers == "refused"  ? PeerPolicy::Refused
+                             : peers == "oneway" ? PeerPolicy::OneWay
+                             : peers == "lying"  ? PeerPolicy::Lying
+                                                 : PeerPolicy::Direct;
     runtimeOptions().clockKHz = std::atoi(setting("CONVTAPE_SIM_CLOCK_KHZ"));
     runtimeOptions().failAllocation = std::atol(setting("CONVTAPE_SIM_FAIL_ALLOCATION"));
+    if (std::sscanf(setting("CONVTAPE_SIM_LOSE"), "%d:%ld", &runtimeOptions().loseDevice, &runtimeOptions().loseAt) != 2)
+      runtimeOptions().loseDevice = -1;
     if (const long mb = std::atol(setting("CONVTAPE_SIM_MEMORY_MB"))) runtimeOptions().memoryBytes = static_cast<size_t>(mb) << 20;
     struct sigaction action = {};
     action.sa_sigaction = onSegmentationFault;
@@ -92,18 +105,45 @@ void accessAs(const char* name, F access) {
   }
 }
 
+bool granted(int from, int to) {
+  switch (runtimeOptions().peers) {
+    case PeerPolicy::Refused:
+      return false;
+    case PeerPolicy::OneWay:
+      return from < to;
+    default:
+      return true;
+  }
+}
+
+// What a run was made with, as it arrived here.
+std::string describeOptions() {
+  const auto policy = [](auto value, auto eager, auto lazy) { return value == eager ? "eager" : value == lazy ? "lazy" : "random"; };
+  const char* const peers[] = {"direct", "refused", "oneway", "lying"};
+  const auto& o = runtimeOptions();
+  return "seed " + std::to_string(options().seed) + ", copies " + policy(options().copies, CopyPolicy::Eager, CopyPolicy::Lazy) +
+         ", streams " + policy(o.streams, StreamPolicy::Eager, StreamPolicy::Lazy) + ", access " + peers[static_cast<int>(o.peers)] +
+         (options().check ? "" : ", unchecked");
+}
+
+// CUDA copies without access as well, by a way of its own; here that way loses the values, so that nothing rests on it unseen.
+bool arrives(int from, int to) { return from == to || (granted(from, to) && runtimeOptions().peers != PeerPolicy::Lying); }
+
 // Copies are tasks of the machine; the shadow log is told of them like of kernels.
 void copy(Stream* stream, void* to, const void* from, size_t bytes, const char* name, bool corrupt = false) {
   const int toDevice = deviceOf(to), fromDevice = deviceOf(from);
   Task task;
   task.name = name;
   task.run = [=] {
+    const bool gone = fromDevice >= 0 && Machine::instance().lost(fromDevice);
     accessAs(name, [&] {
       // What a failed device did not write is its failure, not the copy's.
-      if (fromDevice >= 0 && !Machine::instance().faulted(fromDevice)) shadowCopyRead(fromDevice, from, bytes);
+      if (fromDevice >= 0 && !gone && !Machine::instance().faulted(fromDevice)) shadowCopyRead(fromDevice, from, bytes);
       if (toDevice >= 0) shadowCopyWrite(toDevice, to, bytes);
     });
-    if (corrupt)
+    if (gone)
+      std::memset(to, 0xff, bytes);
+    else if (corrupt)
       std::memset(to, 0, bytes);
     else
       std::memmove(to, from, bytes);
@@ -120,11 +160,14 @@ RuntimeOptions& runtimeOptions() {
 
 void launchKernel(const char* name, Stream* stream, Dim3 grid, Dim3 block, size_t sharedBytes, const void* call, size_t callBytes,
                   void (*invoke)(const void*)) {
+  const int device = stream->device;
+  if (give(presence(device)) != cudaSuccess) return;
   Task task;
   task.name = name;
-  const int device = stream->device;
   const char* bytes = static_cast<const char*>(call);
   task.run = [=, call = std::vector<char>(bytes, bytes + callBytes)] {
+    auto& o = runtimeOptions();
+    if (device == o.loseDevice && --o.loseAt == 0) throw DeviceLost();
     isolate(device);
     trespassed = -1;
     try {
@@ -174,6 +217,7 @@ namespace simt_runtime {
 
 using simt::give;
 using simt::Machine;
+using simt::presence;
 
 const char* cudaGetErrorName(cudaError_t e) {
   switch (e) {
@@ -193,6 +237,8 @@ const char* cudaGetErrorName(cudaError_t e) {
       return "cudaErrorLaunchFailure";
     case cudaErrorNotReady:
       return "cudaErrorNotReady";
+    case cudaErrorDevicesUnavailable:
+      return "cudaErrorDevicesUnavailable";
   }
   return "an unknown error";
 }
@@ -217,12 +263,12 @@ cudaError_t cudaGetDevice(int* device) {
 cudaError_t cudaSetDevice(int device) {
   if (device < 0 || device >= simt::deviceCount()) return give(cudaErrorInvalidDevice);
   simt::selected = device;
-  return cudaSuccess;
+  return give(presence(device));
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
   if (device < 0 || device >= simt::deviceCount()) return give(cudaErrorInvalidDevice);
   *p = {};
-  std::strcpy(p->name, "simulated GPU");
+  std::snprintf(p->name, sizeof p->name, "simulated GPU, %s", simt::describeOptions().c_str());
   p->major = 8;
   p->minor = 0;
   p->multiProcessorCount = 2;
@@ -237,6 +283,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr which, int device)
   return cudaSuccess;
 }
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  if (presence(simt::selected) != cudaSuccess) return give(presence(simt::selected));
   std::lock_guard<std::mutex> lock(simt::arenaMutex);
   *total = simt::runtimeOptions().memoryBytes;
   *free = *total - std::min(*total, simt::heaps[simt::selected].bytes);
@@ -244,6 +291,7 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 }
 
 cudaError_t cudaMalloc(void** p, size_t bytes) {
+  if (presence(simt::selected) != cudaSuccess) return give(presence(simt::selected));
   std::lock_guard<std::mutex> lock(simt::arenaMutex);
   auto& o = simt::runtimeOptions();
   if (o.failAllocation > 0 && --o.failAllocation == 0) return give(cudaErrorMemoryAllocation);
@@ -266,6 +314,7 @@ cudaError_t cudaFree(void* p) {
   if (!p) return cudaSuccess;
   const int device = simt::deviceOf(p);
   if (device < 0) return give(cudaErrorInvalidValue);
+  if (presence(device) != cudaSuccess) return give(presence(device));
   Machine::instance().waitForDevice(device);
   std::lock_guard<std::mutex> lock(simt::arenaMutex);
   auto& heap = simt::heaps[device];
@@ -278,6 +327,7 @@ cudaError_t cudaFree(void* p) {
   return cudaSuccess;
 }
 cudaError_t cudaMallocHost(void** p, size_t bytes) {
+  if (presence(simt::selected) != cudaSuccess) return give(presence(simt::selected));
   *p = std::aligned_alloc(4096, (bytes + 4095) & ~size_t{4095});
   return *p ? cudaSuccess : give(cudaErrorMemoryAllocation);
 }
@@ -287,6 +337,7 @@ cudaError_t cudaFreeHost(void* p) {
 }
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t s) {
+  if (presence(s->device) != cudaSuccess) return give(presence(s->device));
   const bool toDevice = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
   const bool fromDevice = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
   if ((kind != cudaMemcpyDefault) && ((simt::deviceOf(to) >= 0) != toDevice || (simt::deviceOf(from) >= 0) != fromDevice))
@@ -296,11 +347,13 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   return cudaSuccess;
 }
 cudaError_t cudaMemcpyPeerAsync(void* to, int toDevice, const void* from, int fromDevice, size_t bytes, cudaStream_t s) {
+  if (presence(s->device) != cudaSuccess) return give(presence(s->device));
   if (simt::deviceOf(to) != toDevice || simt::deviceOf(from) != fromDevice) return give(cudaErrorInvalidValue);
-  simt::copy(s, to, from, bytes, "cudaMemcpyPeerAsync", simt::runtimeOptions().peerCorrupts && toDevice != fromDevice);
+  simt::copy(s, to, from, bytes, "cudaMemcpyPeerAsync", !simt::arrives(fromDevice, toDevice));
   return cudaSuccess;
 }
 cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t s) {
+  if (presence(s->device) != cudaSuccess) return give(presence(s->device));
   const int device = simt::deviceOf(p);
   if (device < 0) return give(cudaErrorInvalidValue);
   simt::Task task;
@@ -314,15 +367,17 @@ cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t s) {
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* s, unsigned) {
+  if (presence(simt::selected) != cudaSuccess) return give(presence(simt::selected));
   *s = Machine::instance().createStream(simt::selected);
   return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
 cudaError_t cudaStreamSynchronize(cudaStream_t s) {
   Machine::instance().waitForStream(s);
-  return Machine::instance().faulted(s->device) ? give(cudaErrorLaunchFailure) : cudaSuccess;
+  return give(simt::state(s->device));
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned) {
+  if (presence(s->device) != cudaSuccess) return give(presence(s->device));
   if (!e->last) return cudaSuccess;  // never recorded: nothing to wait for
   simt::Task task;
   task.wait = e->last;
@@ -339,6 +394,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t e) {
   return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) {
+  if (presence(s->device) != cudaSuccess) return give(presence(s->device));
   e->last = std::make_shared<simt::Mark>();
   simt::Task task;
   task.mark = e->last;
@@ -349,7 +405,7 @@ cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) {
 cudaError_t cudaEventSynchronize(cudaEvent_t e) {
   if (!e->last) return cudaSuccess;
   Machine::instance().waitForMark(e->last);
-  return Machine::instance().faulted(e->last->stream->device) ? give(cudaErrorLaunchFailure) : cudaSuccess;
+  return give(simt::state(e->last->stream->device));
 }
 cudaError_t cudaEventQuery(cudaEvent_t e) { return !e->last || Machine::instance().reached(e->last) ? cudaSuccess : cudaErrorNotReady; }
 cudaError_t cudaLaunchHostFunc(cudaStream_t s, cudaHostFn_t function, void* data) {
@@ -362,14 +418,14 @@ cudaError_t cudaLaunchHostFunc(cudaStream_t s, cudaHostFn_t function, void* data
 }
 cudaError_t cudaDeviceSynchronize() {
   Machine::instance().waitForDevice(simt::selected);
-  return Machine::instance().faulted(simt::selected) ? give(cudaErrorLaunchFailure) : cudaSuccess;
+  return give(simt::state(simt::selected));
 }
 cudaError_t cudaDeviceCanAccessPeer(int* can, int device, int peer) {
-  *can = device != peer && simt::runtimeOptions().peerAccess;
+  *can = device != peer && simt::granted(peer, device);
   return cudaSuccess;
 }
 cudaError_t cudaDeviceEnablePeerAccess(int peer, unsigned) {
-  if (!simt::runtimeOptions().peerAccess) return give(cudaErrorPeerAccessUnsupported);
+  if (!simt::granted(peer, simt::selected)) return give(cudaErrorPeerAccessUnsupported);
   bool& enabled = simt::peerEnabled[simt::selected][peer];
   if (enabled) return give(cudaErrorPeerAccessAlreadyEnabled);
   enabled = true;

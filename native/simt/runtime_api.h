@@ -17,16 +17,25 @@ enum class StreamPolicy {
   Random  // any legal order
 };
 
+enum class PeerPolicy {
+  Direct,
+  Refused,
+  OneWay,  // granted from a device to those of a higher number only
+  Lying    // granted, and what is copied does not arrive
+};
+
 // CONVTAPE_SIM (devices), CONVTAPE_SIM_SEED, CONVTAPE_SIM_COPIES and CONVTAPE_SIM_STREAMS (eager, lazy, random),
-// CONVTAPE_SIM_PEER (direct, refused, lying), CONVTAPE_SIM_CHECK (1, 0), CONVTAPE_SIM_MEMORY_MB (a device's memory),
-// CONVTAPE_SIM_FAIL_ALLOCATION (the n-th cudaMalloc fails), CONVTAPE_SIM_CLOCK_KHZ (the clock that a device names).
+// CONVTAPE_SIM_PEER (direct, refused, oneway, lying), CONVTAPE_SIM_CHECK (1, 0), CONVTAPE_SIM_MEMORY_MB (a device's memory),
+// CONVTAPE_SIM_FAIL_ALLOCATION (the n-th cudaMalloc fails), CONVTAPE_SIM_LOSE (d:n, device d is gone from its n-th kernel on),
+// CONVTAPE_SIM_CLOCK_KHZ (the clock that a device names).
 struct RuntimeOptions {
   StreamPolicy streams = StreamPolicy::Random;
-  bool peerAccess = true;     // cudaDeviceCanAccessPeer's answer
-  bool peerCorrupts = false;  // peer copies that claim to work and do not
+  PeerPolicy peers = PeerPolicy::Direct;
   size_t memoryBytes = size_t{1} << 30;
   int clockKHz = 0;         // of units and memory, as the driver names it; 0: it names none
   long failAllocation = 0;  // the n-th cudaMalloc from now fails; 0: none does
+  int loseDevice = -1;
+  long loseAt = 0;  // the kernel from which loseDevice is gone, counted from 1
 };
 RuntimeOptions& runtimeOptions();
 
@@ -54,6 +63,7 @@ enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
+  cudaErrorDevicesUnavailable = 46,
   cudaErrorInvalidDevice = 101,
   cudaErrorPeerAccessAlreadyEnabled = 704,
   cudaErrorLaunchFailure = 719,

@@ -1,16 +1,12 @@
 // Failures name operator and device, leave the other device usable, and leave nothing behind.
-import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { policies } from '../support/simulated';
-
-async function scenario(name: string, settings: Record<string, string> = {}): Promise<any> {
-  const args = ['-r', join(__dirname, '../support/register.js'), join(__dirname, 'scenarios.ts'), name];
-  const env = { ...process.env, ...settings };
-  return JSON.parse((await promisify(execFile)(process.execPath, args, { env, timeout: 240_000 })).stdout);
-}
+import { temporaryFolder } from '../support/temporary';
+import { scenario } from './run';
 
 jest.setTimeout(300_000);
+const folder = temporaryFolder();
 
 test.each(policies)('a kernel that fails, streams %s', async (streams) => {
   const result = await scenario('kernel', { CONVTAPE_SIM_STREAMS: streams });
@@ -38,6 +34,49 @@ test.each([
   const { errors, rest, others } = await scenario('thirdDevice', settings);
   for (const error of errors) expect(error).toMatch(/^ERR_DEVICE: unary: kernel .* on sim:0/);
   expect({ rest, others }).toEqual({ rest: [1, 2, 3, 4, 5, 6, 7, 8], others: [true, true] });
+});
+
+describe('a device that is gone', () => {
+  const named =
+    /^ERR_DEVICE: (binary: )?cudaErrorDevicesUnavailable .*, noticed in .*; queued last: .*unary.* \(on sim:1, which this process can no longer use; other devices go on\)$/;
+
+  test.each(policies.flatMap((streams) => [1, 3, 6].map((n) => [n, streams] as const)))(
+    'from its kernel %d on, streams %s',
+    async (n, streams) => {
+      const settings = { CONVTAPE_SIM_LOSE: `1:${n}`, CONVTAPE_SIM_STREAMS: streams };
+      const { errors, ...after } = await scenario('gone', settings);
+      expect(Object.keys(errors).length).toBe(17);
+      expect(Object.entries(errors).filter(([, message]) => !named.test(message as string))).toEqual([]);
+      expect(after).toEqual({ rest: [1, 0, 3, 0], other: true, left: [0, 0] });
+    },
+  );
+
+  // Some of these call CUDA on JavaScript's thread, before the device's own has noticed anything.
+  test.each([
+    ['computed', 'direct'],
+    ['an operator', 'direct'],
+    ['a copy inside', 'direct'],
+    ['a copy to it', 'direct'],
+    ['a copy to it', 'refused'],
+    ['a copy from it', 'direct'],
+    ['a copy from it', 'refused'],
+    ['from the CPU', 'direct'],
+    ['to the CPU', 'direct'],
+    ['from a list', 'direct'],
+    ['a long list', 'direct'],
+    ['new values', 'direct'],
+    ['zeros', 'direct'],
+    ['many zeros', 'direct'],
+    ['idle', 'direct'],
+    ['releaseCached', 'direct'],
+  ])('is noticed by: %s, access %s', async (call, access) => {
+    const trace = join(folder, `${call}, ${access}`);
+    writeFileSync(trace, '');
+    const settings = { CONVTAPE_SIM_LOSE: '1:1', CONVTAPE_SIM_STREAMS: 'eager', CONVTAPE_SIM_PEER: access };
+    const { errors, ...after } = await scenario('notices', { ...settings, CONVTAPE_SIM_TRACE: trace }, call);
+    expect(errors).toEqual([expect.stringMatching(named), expect.stringMatching(named)]);
+    expect(after).toEqual({ other: true, left: [0, 0] });
+  });
 });
 
 test('memory that ends in the middle of the work', async () => {

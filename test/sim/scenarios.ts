@@ -1,5 +1,7 @@
 // What a failure leaves behind, one scenario a process: a device that has failed is lost to it. Prints a JSON object.
-// Argument: the scenario's name.
+// Arguments: the scenario's name; of `notices`, the call's as well.
+import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { device, ops, scope, type Tensor, tensor, zeros } from '../../lib';
 import { sgdUpdate } from '../../lib/ops/sgd';
 import { empty } from '../../lib/tensor/tensor';
@@ -26,7 +28,44 @@ function tryAccess(...path: (typeof sim0)[]): void {
   for (const [i, d] of path.entries()) if (i > 0) path[i - 1]!.peerAccess(d);
 }
 
+/** What may be asked of sim:1, which holds x, and y that it computed; `own` is sim:0's. */
+const calls = (own: Tensor, x: Tensor, y: Tensor): Record<string, () => unknown> => ({
+  computed: () => y.data(),
+  'an operator': () => ops.add(x, x).data(),
+  'a copy inside': () => ops.copyTo(x, sim1).data(),
+  'a copy to it': () => own.to(sim1).data(),
+  'a copy from it': () => y.to(sim0).data(),
+  'from the CPU': () => tensor([1], { device: 'cpu:0' }).to(sim1).data(),
+  'to the CPU': () => y.to('cpu:0').data(),
+  'from a list': () => tensor([1], { device: sim1 }).data(),
+  'a long list': () => tensor(new Float32Array(3 << 20), { device: sim1 }).data(),
+  'new values': () => y.copyFrom(Float32Array.of(9, 9, 9, 9)).data(),
+  zeros: () => zeros([3], { device: sim1 }).data(),
+  'many zeros': () => zeros([3 << 20], { device: sim1 }).data(),
+  idle: () => sim1.synchronize(),
+  releaseCached: () => sim1.releaseCached(),
+});
+
 const scenarios: Record<string, () => Promise<object>> = {
+  /** What peerAccess says of each direction, and what arrives: of every length around a word, a page and a block of staging memory. */
+  async access() {
+    const all = [sim0, sim1, device('cpu:0')];
+    const says: Record<string, string> = {};
+    const wrong: string[] = [];
+    for (const from of all)
+      for (const to of all) {
+        says[`${from} → ${to}`] = from.peerAccess(to);
+        for (const length of [1, 1025, 300_001]) {
+          const values = Float32Array.from({ length }, (_, i) => Math.fround(Math.sin(i + length)));
+          using x = tensor(values, { device: from });
+          using there = x.to(to);
+          if (Buffer.compare(Buffer.from((await there.data()).buffer), Buffer.from(values.buffer)) !== 0)
+            wrong.push(`${from} → ${to}: ${length}`);
+        }
+      }
+    return { settings: sim0.description, says, wrong };
+  },
+
   /** A kernel reads what nobody wrote: on hardware a wrong result or a fault, here always found. */
   async kernel() {
     let read: string;
@@ -85,6 +124,57 @@ const scenarios: Record<string, () => Promise<object>> = {
     const rest = await ops.relu(own).array();
     void s;
     return { errors, rest, others: [await works(sim1), await works(sim2)] };
+  },
+
+  /**
+   * sim:1 is gone from some kernel on (CONVTAPE_SIM_LOSE): whatever is asked of it from then on fails, by whichever call, as does what
+   * sim:0 computed from its values.
+   */
+  async gone() {
+    tryAccess(sim0, sim1, sim0);
+    const errors: Record<string, string> = {};
+    let rest: unknown;
+    {
+      using s = scope();
+      const own = tensor([1, -2, 3, -4], { device: sim0 });
+      const x = tensor([1, -2, 3, -4], { device: sim1 });
+      let y: Tensor<any> = x;
+      for (let i = 0; i < 6; i++) y = i % 2 ? ops.square(y) : ops.relu(y);
+      const sent = y.to(sim0);
+      const mixed = ops.add(ops.relu(sent), own);
+      const crossed = {
+        sent: () => sent.data(),
+        'computed from what was sent': () => mixed.data(),
+        'sent back': () => mixed.to(sim1).data(),
+      };
+      for (const [what, ask] of Object.entries({ ...calls(own, x, y), ...crossed }))
+        errors[what] = await message((async () => void (await ask()))());
+      rest = await ops.relu(own).array();
+      void s;
+    }
+    const other = await works(sim0);
+    await sim0.synchronize();
+    return { errors, rest, other, left: [sim0, sim1].map((d) => d.memory().allocated) };
+  },
+
+  /** sim:1 is gone with its first kernel, and the call of this name is the first to notice; it asks twice. */
+  async notices() {
+    const ask: string[] = [];
+    {
+      using s = scope();
+      const [own, x] = [sim0, sim1].map((d) => tensor([1, -2, 3, -4], { device: d }) as Tensor) as [Tensor, Tensor];
+      const y = ops.relu(x);
+      // The trace has a task as it begins, and with this one the device is gone.
+      while (!readFileSync(process.env['CONVTAPE_SIM_TRACE']!, 'utf8').includes('"unary"')) await setTimeout(10);
+      await setTimeout(50);
+      const call = calls(own, x, y)[process.argv[3]!]!;
+      for (let i = 0; i < 2; i++) ask.push(await message((async () => void (await call()))()));
+      void s;
+    }
+    const other = await works(sim0);
+    await message(sim1.synchronize());
+    await sim0.synchronize();
+    return { errors: ask, other, left: [sim0, sim1].map((d) => d.memory().allocated) };
   },
 
   /** Memory ends in the middle of the work. */
