@@ -1,26 +1,24 @@
 // Compiles the CUDA kernels with nvcc, on machines without a GPU too, and looks at what came out.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import os from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { ARCHITECTURES, buildFat, cudaContents, FOLDER, findNvcc, lacking, root } from './fat_addon.mjs';
 
 const HELP = `usage: node scripts/cuda_check.mjs [--architectures 80[,90…]] [--kernels-only] [--help]
 
 Compiles every kernel of native/cuda for the architectures (default: all that are packaged) and checks that none of them spills registers
 or keeps a stack in local memory, that the tensor-core kernels' code contains mma instructions, that the addon with CUDA in it loads here, with
-no device where there is no driver, and that convtape_device_check is built and says that there is no GPU.
-  --architectures LIST   compute capabilities without their dot
+no device where there is no driver, that convtape_device_check is built and says that there is no GPU, and that the addon, which is the one to
+be packaged, holds machine code for every architecture, PTX of the newest, and all instruction sets of the CPU kernels.
+  --architectures LIST   compute capabilities without their dot; builds in build-cuda-part, not in build-cuda, which is packaged
   --kernels-only         leave out the addon and convtape_device_check
 Exit status: 0 all right, 1 not, 2 wrong usage, 77 where nvcc is not installed.
 `;
 
-const ALL = '75,80,86,89,90,100,120';
 // Kernels that may keep a little on a stack: they run seldom, over little. Names as in the sources.
 const MAY_SPILL = [];
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-let architectures = ALL;
+let architectures = ARCHITECTURES;
 let kernelsOnly = false;
 const args = process.argv.slice(2);
 while (args.length > 0) {
@@ -29,7 +27,8 @@ while (args.length > 0) {
     process.stdout.write(HELP);
     process.exit(0);
   } else if (option === '--kernels-only') kernelsOnly = true;
-  else if (option === '--architectures' && /^\d+(,\d+)*$/.test(args[0] ?? '')) architectures = args.shift();
+  else if (option === '--architectures' && /^\d+(,\d+)*$/.test(args[0] ?? ''))
+    architectures = args.shift().split(',').map(Number);
   else {
     process.stderr.write(`cuda_check: unknown or incomplete option '${option}'\n\n${HELP}`);
     process.exit(2);
@@ -40,9 +39,7 @@ function run(command, commandArgs, options = {}) {
   return spawnSync(command, commandArgs, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28, ...options });
 }
 
-const NVCC = [process.env.CUDACXX, 'nvcc', '/usr/local/cuda/bin/nvcc'].find(
-  (path) => path && run(path, ['--version']).status === 0,
-);
+const NVCC = findNvcc();
 if (!NVCC) {
   process.stderr.write('cuda_check: nvcc is not installed here: NOTHING was checked\n');
   process.exit(77);
@@ -57,23 +54,16 @@ function fail(text) {
 
 // ── the build, with what ptxas says of every kernel ─────────────────────────────────────────────────────────────────────────────────
 
-const folder = join(root, 'build-cuda');
+const all = String(architectures) === String(ARCHITECTURES);
+const folder = all ? FOLDER : join(root, 'build-cuda-part');
 // Objects that are up to date would say nothing.
 rmSync(join(folder, 'CMakeFiles', 'cuda.dir'), { recursive: true, force: true });
-function cmake(...cmakeArgs) {
-  const result = run('cmake', cmakeArgs, { env: { ...process.env, CUDACXX: NVCC } });
-  if (result.status === 0) return result.stdout + result.stderr;
-  process.stderr.write(`${result.stdout}${result.stderr}\ncuda_check: cmake ${cmakeArgs.join(' ')} failed\n`);
-  process.exit(1);
-}
-cmake(
-  ...['-S', root, '-B', folder, '-DCMAKE_BUILD_TYPE=Release', '-DCONVTAPE_CUDA=ON', '-DCONVTAPE_ISAS=NATIVE'],
-  `-DCMAKE_CUDA_ARCHITECTURES=${architectures.split(',').join(';')}`,
-  '-DCMAKE_CUDA_FLAGS=-Xptxas=-v',
-);
-const cores = process.env.CMAKE_BUILD_PARALLEL_LEVEL ?? String(os.availableParallelism());
 const targets = kernelsOnly ? ['cuda'] : ['convtape', 'convtape_device_check'];
-const log = cmake('--build', folder, '--target', ...targets, '--parallel', cores);
+const options = { folder, architectures: all ? undefined : architectures };
+const log = await buildFat(NVCC, targets, options).catch((error) => {
+  process.stderr.write(`${error.message}\ncuda_check: the build failed\n`);
+  process.exit(1);
+});
 
 const compiled =
   /Compiling entry function '(\w+)' for '(\w+)'[\s\S]*?(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads/g;
@@ -86,21 +76,14 @@ for (const [, kernel, architecture, stack, stores, loads] of log.matchAll(compil
 const files = readdirSync(join(root, 'native', 'cuda')).filter((name) => name.endsWith('.cu'));
 process.stdout.write(`${kernels} kernels of ${files.length} files compiled, without spills except as named above\n`);
 // Every architecture compiles every kernel; what two compilers wrote at once into one log could hide some.
-if (kernels < files.length || kernels % architectures.split(',').length !== 0)
-  fail(
-    `${kernels} kernels in the compiler's log, for ${architectures.split(',').length} architectures: some are missing`,
-  );
+if (kernels < files.length || kernels % architectures.length !== 0)
+  fail(`${kernels} kernels in the compiler's log, for ${architectures.length} architectures: some are missing`);
 
 // ── mma in the tensor-core kernels' PTX ─────────────────────────────────────────────────────────────────────────────────────────────
 
 // The files that instantiate the tensor-core template (native/cuda/gemm_tensor.cuh).
 const tensorCore = ['matmul.cu', 'conv2d.cu', 'conv2d_grad_input.cu', 'conv2d_grad_weight.cu'];
-const target = Math.min(
-  ...architectures
-    .split(',')
-    .map(Number)
-    .filter((n) => n >= 80),
-);
+const target = Math.min(...architectures.filter((n) => n >= 80));
 for (const name of Number.isFinite(target) ? tensorCore : []) {
   const ptx = join(folder, `${name}.ptx`);
   const flags = ['-std=c++17', '-O3', '--fmad=false', '-I', 'native', '-DCONVTAPE_GPU=cuda', `-arch=compute_${target}`];
@@ -129,13 +112,26 @@ for (const name of Number.isFinite(target) ? tensorCore : []) {
 if (!kernelsOnly) {
   const addon = join(folder, 'Release', 'convtape.node');
   if (!existsSync(addon)) fail(`${addon} was not built`);
-  const script = `const kinds = require(${JSON.stringify(addon)}).devices().map((d) => d.kind); console.log(kinds.join(' '))`;
+  const script = `const { build, devices } = require(${JSON.stringify(addon)});
+    console.log(JSON.stringify({ isas: build.isas, gpus: devices().filter((d) => d.kind === 'cuda').length }))`;
   const result = run(process.execPath, ['-e', script]);
   const gpus = readdirSync('/dev').filter((name) => /^nvidia\d|^dxg$/.test(name)).length;
-  const found = result.stdout.split(/\s+/).filter((kind) => kind === 'cuda').length;
   if (result.status !== 0) fail(`the addon does not load: ${result.stderr}`);
-  else if (found !== 0 && gpus === 0) fail(`the addon finds ${found} GPUs where there is none`);
-  else process.stdout.write(`the addon with CUDA loads; GPUs found: ${found}\n`);
+  else {
+    const found = JSON.parse(result.stdout);
+    if (found.gpus !== 0 && gpus === 0) fail(`the addon finds ${found.gpus} GPUs where there is none`);
+    if (process.arch === 'x64' && String(found.isas) !== 'avx512,avx2,portable')
+      fail(`the addon has of the CPU's instruction sets ${found.isas}; it should have avx512, avx2 and portable`);
+    process.stdout.write(
+      `the addon with CUDA loads; GPUs found: ${found.gpus}; CPU kernels: ${found.isas.join(', ')}\n`,
+    );
+  }
+  const containers = existsSync(addon) ? cudaContents(addon) : [];
+  const missing = all ? lacking(containers, files.length) : null;
+  if (missing) fail(`the addon has ${missing}`);
+  process.stdout.write(
+    `the addon has machine code for sm_${containers[0]?.machine.join(', ')} and PTX of compute_${containers[0]?.ptx.join(', ')}\n`,
+  );
   const check = run(join(folder, 'convtape_device_check'), ['--op', 'fill']);
   if (check.status !== (gpus === 0 ? 77 : 0))
     fail(`convtape_device_check: exit status ${check.status}: ${check.stderr}`);

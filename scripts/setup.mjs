@@ -3,17 +3,18 @@
 // before anything is installed.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const HELP = `usage: node scripts/setup.mjs [--build] [--native] [--no-install] [--retry] [--help]
+const HELP = `usage: node scripts/setup.mjs [--build] [--dist] [--native] [--no-install] [--retry] [--help]
 
 Makes a clone ready to run: system packages (through apt-get), node_modules (npm ci), the native addon, dist/.
 Only what is missing or out of date is done.
 
   --build        only the last two: compile the addon and the TypeScript where their sources have changed
+  --dist         with --build: only the TypeScript
   --native       an addon for this machine's processor alone will do: compiles in a third of the time
   --no-install   never call apt-get; print the command instead (also: CONVTAPE_SETUP_INSTALL=0)
   --retry        try optional system packages again that could not be installed before
@@ -26,7 +27,7 @@ const DATASET = '/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz';
 
 const options = new Set(process.argv.slice(2));
 for (const option of options)
-  if (!['--build', '--native', '--no-install', '--retry', '--help'].includes(option)) {
+  if (!['--build', '--dist', '--native', '--no-install', '--retry', '--help'].includes(option)) {
     process.stderr.write(`setup: unknown option '${option}'\n\n${HELP}`);
     process.exit(2);
   }
@@ -343,7 +344,14 @@ async function build(step, name, doing, result, sources, { enough = [], env = {}
   say(step, `built ${result} (${run.seconds} s)`);
 }
 
+/** A packing that was cut off has left the packaged addon where the local build's belongs (scripts/package.mjs). */
+function putBack() {
+  const aside = join(root, 'build', 'aside', 'convtape.node');
+  if (existsSync(aside)) renameSync(aside, join(root, 'build', 'Release', 'convtape.node'));
+}
+
 async function addon() {
+  if (options.has('--dist')) return;
   // A build folder that was moved or copied names its old place, which CMake refuses.
   const cache = join(root, 'build', 'CMakeCache.txt');
   const home = existsSync(cache) && readFileSync(cache, 'utf8').match(/^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m)?.[1];
@@ -385,6 +393,7 @@ async function everything() {
   if (Number(process.versions.node.split('.')[0]) < 20)
     stop('node', `needs Node.js 20 or newer, this is ${process.version}`);
   await lock();
+  putBack();
   let [system, npm] = [Promise.resolve(), Promise.resolve()];
   if (!options.has('--build')) {
     const tools = missingTools();
