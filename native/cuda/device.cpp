@@ -49,6 +49,10 @@ void GpuDevice::start() {
     runner_.multiprocessors = properties_.multiProcessorCount;
     runner_.capability = properties_.major * 10 + properties_.minor;
     runner_.sharedLimit = properties_.sharedMemPerBlockOptin;
+    // Blocks that copies still read are held by them, and what copies wrote the stream had waited for when the block was released.
+    runner_.makeRoom = [this] {
+      for (void* segment : arena_.takeFree(true)) cudaFree(segment);
+    };
   });
 }
 
@@ -218,16 +222,17 @@ void* GpuDevice::allocate(size_t bytes) {
 }
 
 void GpuDevice::release(void* data, size_t bytes) noexcept {
-  // Before the arena has it back: whoever gets the block next queues behind this.
-  submit([this, data, bytes] {
-    attempt("release", [&] { awaitArrival(data); });
+  arena_.release(data, [&] {
+    submit([this, data, bytes] {
+      attempt("release", [&] { awaitArrival(data); });
 #ifdef CONVTAPE_SIMULATED
-    simt::annotateReleased(compute_, data, bytes);
+      simt::annotateReleased(compute_, data, bytes);
 #else
-    (void)bytes;
+      (void)bytes;
 #endif
+      arena_.released(data);
+    });
   });
-  arena_.release(data);
 }
 
 MemoryStats GpuDevice::memory() const {

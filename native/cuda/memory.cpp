@@ -36,7 +36,7 @@ bool SegmentArena::grow(size_t size, bool lastTry) {
     // The gap at the end keeps pieces of neighbouring segments apart: no copy may cross from one into the other.
     const cudaError_t status = cudaMalloc(&p, wanted + kAlign);
     if (status == cudaSuccess) {
-      segments_.emplace(addressOf(p), wanted);
+      segments_.emplace(addressOf(p), Segment{wanted});
       free_.insert(addressOf(p), wanted);
       stats_.reserved += wanted + kAlign;
       return true;
@@ -59,7 +59,20 @@ void* SegmentArena::tryAllocate(size_t bytes, bool lastTry) {
   return reinterpret_cast<void*>(address);
 }
 
-void SegmentArena::release(void* data) noexcept {
+SegmentArena::Segments::iterator SegmentArena::segmentOf(const void* data) {
+  auto segment = segments_.upper_bound(addressOf(data));
+  if (segment == segments_.begin()) return segments_.end();
+  --segment;
+  return addressOf(data) < segment->first + segment->second.size ? segment : segments_.end();
+}
+
+void SegmentArena::release(void* data, const std::function<void()>& queue) noexcept {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto segment = segmentOf(data);
+    if (segment != segments_.end()) ++segment->second.releases;
+  }
+  queue();  // before the block can be had again: whoever gets it next queues behind this
   std::lock_guard<std::mutex> lock(mutex_);
   const auto it = used_.find(addressOf(data));
   if (it == used_.end()) return;
@@ -68,17 +81,23 @@ void SegmentArena::release(void* data) noexcept {
   used_.erase(it);
 }
 
-std::vector<void*> SegmentArena::takeFree() {
+void SegmentArena::released(const void* data) noexcept {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto segment = segmentOf(data);  // none where it was taken since: whoever did waits for this thread
+  if (segment != segments_.end()) --segment->second.releases;
+}
+
+std::vector<void*> SegmentArena::takeFree(bool settled) {
   std::lock_guard<std::mutex> lock(mutex_);
   std::vector<void*> whole;
   for (auto it = segments_.begin(); it != segments_.end();) {
     const auto piece = free_.pieces().find(it->first);
-    if (piece == free_.pieces().end() || piece->second != it->second) {
+    if (piece == free_.pieces().end() || piece->second != it->second.size || (settled && it->second.releases > 0)) {
       ++it;
       continue;
     }
     whole.push_back(reinterpret_cast<void*>(it->first));
-    stats_.reserved -= it->second + kAlign;
+    stats_.reserved -= it->second.size + kAlign;
     free_.erase(piece);
     it = segments_.erase(it);
   }
@@ -95,22 +114,31 @@ void SegmentArena::resetPeak() {
   stats_.peak = stats_.allocated;
 }
 
-void* Scratch::take(size_t bytes, int device, cudaStream_t stream) {
+Scratch::Piece Scratch::allocate(size_t bytes) {
+  Piece made{nullptr, bytes};
+  const cudaError_t status = cudaMalloc(&made.data, bytes);
+  if (status == cudaSuccess) return made;
+  cudaGetLastError();
+  if (status != cudaErrorMemoryAllocation) check(status, "", "cudaMalloc");
+  return {nullptr, 0};
+}
+
+void* Scratch::take(size_t bytes, cudaStream_t stream, const std::function<void()>& makeRoom) {
   const size_t size = roundUp(std::max<size_t>(bytes, 1), kAlign) + kRedZone;
   if (chunks_.empty() || used_ + size > chunks_.back().bytes) {
     const size_t chunk = roundUp(std::max(size, chunks_.empty() ? 2 * kMegabyte : 2 * chunks_.back().bytes), 2 * kMegabyte);
-    Piece made{nullptr, 0};
-    for (const size_t wanted : {chunk, size}) {
-      const cudaError_t status = cudaMalloc(&made.data, wanted);
-      made.bytes = wanted;
-      if (status == cudaSuccess) break;
-      cudaGetLastError();
-      made.data = nullptr;
-      if (status != cudaErrorMemoryAllocation) check(status, "", "cudaMalloc");
+    Piece made = allocate(chunk);
+    if (!made.data) made = allocate(size);
+    if (!made.data) {
+      check(cudaStreamSynchronize(stream), "", "cudaStreamSynchronize");
+      makeRoom();
+      if (taken_.empty()) freeAllBut(0);
+      made = allocate(size);
     }
     if (!made.data)
       fail(ErrorKind::OutOfMemory, "", "out of memory: its kernel needs ", static_cast<double>(bytes) / kMegabyte,
-           " MB of scratch memory. Use a smaller batch, or give cached memory back with releaseCached()");
+           " MB of scratch memory, and what cached memory could be given back did not make room. Dispose of tensors you no longer need, "
+           "or use a smaller batch");
     chunks_.push_back(made);
     reserved_ += made.bytes;
     used_ = 0;
@@ -118,7 +146,6 @@ void* Scratch::take(size_t bytes, int device, cudaStream_t stream) {
   void* p = static_cast<char*>(chunks_.back().data) + used_;
   used_ += size;
   taken_.push_back({p, bytes});
-  (void)device;
 #ifdef CONVTAPE_SIMULATED
   simt::annotateAllocated(stream, p, bytes);
 #else
@@ -136,11 +163,15 @@ void Scratch::reset(cudaStream_t stream) {
   if (chunks_.size() < 2) return;
   // The largest alone serves the next such operator.
   cudaStreamSynchronize(stream);
-  for (size_t i = 0; i + 1 < chunks_.size(); ++i) {
-    cudaFree(chunks_[i].data);
-    reserved_ -= chunks_[i].bytes;
+  freeAllBut(1);
+}
+
+void Scratch::freeAllBut(size_t last) {
+  while (chunks_.size() > last) {
+    cudaFree(chunks_.front().data);
+    reserved_ -= chunks_.front().bytes;
+    chunks_.erase(chunks_.begin());
   }
-  chunks_.erase(chunks_.begin(), chunks_.end() - 1);
 }
 
 std::shared_ptr<void> PinnedPool::take(size_t bytes) {

@@ -4,6 +4,7 @@
 #include <cuda_runtime.h>
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -23,19 +24,30 @@ class SegmentArena {
 
   // Null where there is no room. A new segment leaves some memory to kernels' scratch, unless it is the `lastTry`.
   void* tryAllocate(size_t bytes, bool lastTry = false);
-  void release(void* data) noexcept;
-  // Takes the segments that are free as a whole out of the arena. Queued work may still use them: give them back only behind it.
-  std::vector<void*> takeFree();
+  // Between the two the block is free, but work that uses it may wait for the submission thread, which calls the second when it has come
+  // to the release.
+  void release(void* data, const std::function<void()>& queue) noexcept;
+  void released(const void* data) noexcept;
+  // Takes the segments that are free as a whole out of the arena. Queued work may still use them: give them back only behind it. On the
+  // submission thread `settled` leaves out those that work uses which it has not come to.
+  std::vector<void*> takeFree(bool settled = false);
   MemoryStats stats() const;
   void resetPeak();
 
  private:
+  struct Segment {
+    size_t size;          // usable
+    size_t releases = 0;  // on their way to the submission thread
+  };
+  using Segments = std::map<size_t, Segment>;  // by address
+
   bool grow(size_t size, bool lastTry);
+  Segments::iterator segmentOf(const void* data);
 
   const int device_;
   mutable std::mutex mutex_;
-  FreeList free_;                            // by address
-  std::map<size_t, size_t> segments_;        // address -> usable size
+  FreeList free_;  // by address
+  Segments segments_;
   std::unordered_map<size_t, size_t> used_;  // address -> size
   MemoryStats stats_;
 };
@@ -43,7 +55,8 @@ class SegmentArena {
 // Scratch memory of kernels, for one thread and one stream: a piece may be handed out again to the next operator, which runs behind.
 class Scratch {
  public:
-  void* take(size_t bytes, int device, cudaStream_t stream);
+  // Where there is no room: waits for the stream, has `makeRoom` free what it can, gives back what earlier operators left, and asks again.
+  void* take(size_t bytes, cudaStream_t stream, const std::function<void()>& makeRoom);
   void reset(cudaStream_t stream);  // the operator's kernels are queued
   size_t reserved() const { return reserved_; }
 
@@ -52,6 +65,9 @@ class Scratch {
     void* data;
     size_t bytes;
   };
+  Piece allocate(size_t bytes);  // null data where there is no room
+  void freeAllBut(size_t last);
+
   std::vector<Piece> chunks_;
   std::vector<Piece> taken_;
   size_t used_ = 0;  // of the last chunk

@@ -1,6 +1,7 @@
 // The Context that a device gives its kernels.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -19,8 +20,11 @@ class Runner : public Context {
   std::string operatorOf(const std::string& kernel) const;
   std::string recentOperators() const;  // oldest first
 
+  // Frees device memory that nothing queued so far uses; the stream is idle.
+  std::function<void()> makeRoom;
+
  protected:
-  void* scratchBytes(size_t bytes) override { return scratch_.take(bytes, device, stream); }
+  void* scratchBytes(size_t bytes) override { return scratch_.take(bytes, stream, makeRoom); }
   Report* reportTo(const void* params, size_t bytes, Describe describe) override;
   void launched(const char* kernel) override;
 

@@ -99,6 +99,30 @@ test('memory that is full of what the cache keeps', async () => {
   expect(result).toMatchObject({ first: 0, works: true });
 });
 
+// 20 MB hold the tensors, 18 MB the one that is cached: of the rest 4 MB of scratch would need a few bytes more.
+const noScratch = { CONVTAPE_SIM_MEMORY_MB: '42', CONVTAPE_SIM_CHECK: '0' };
+const scratchError =
+  /^ERR_OUT_OF_MEMORY: spatialResponseNormGrad: out of memory: its kernel needs 4 MB .*\(on sim:0\)$/;
+
+test("a kernel's scratch memory finds no room: caches are given back, and it is asked again", async () => {
+  const result = await scenario('scratch', noScratch);
+  expect(result.error).toMatch(scratchError);
+  expect(result.cached).toBeGreaterThan(16 << 20);
+  expect(result).toMatchObject({ values: [3], works: true });
+});
+
+// 40 MB hold the second operator's tensors, 6 MB are the first one's scratch memory.
+test('scratch memory that is too small for the next operator makes room for its own', async () => {
+  const settings = { CONVTAPE_SIM_MEMORY_MB: '50', CONVTAPE_SIM_CHECK: '0' };
+  expect(await scenario('olderScratch', settings)).toEqual({ values: [3, 3] });
+});
+
+test.each(policies)('a cache that queued work has yet to read is not given back, streams %s', async (streams) => {
+  const result = await scenario('scratchBeforeQueued', { ...noScratch, CONVTAPE_SIM_STREAMS: streams });
+  expect(result.error).toMatch(scratchError);
+  expect(result.sums).toEqual([result.expected, result.expected]);
+});
+
 test('a label out of range', async () => {
   expect(await scenario('label')).toEqual({
     read: 'RangeError: crossEntropy: label 9 in row 1 is outside 0 … 3 (on sim:0)',

@@ -2,7 +2,7 @@
 // Arguments: the scenario's name; of `notices`, the call's as well.
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import { device, ops, scope, type Tensor, tensor, zeros } from '../../lib';
+import { device, full, ops, scope, type Tensor, tape, tensor, zeros } from '../../lib';
 import { sgdUpdate } from '../../lib/ops/sgd';
 import { empty } from '../../lib/tensor/tensor';
 
@@ -45,6 +45,16 @@ const calls = (own: Tensor, x: Tensor, y: Tensor): Record<string, () => unknown>
   idle: () => sim1.synchronize(),
   releaseCached: () => sim1.releaseCached(),
 });
+
+// 18 MB with what the simulator keeps free behind a tensor, so that nothing else is put beside it.
+const FILLING = (18 << 18) - 64;
+
+/** 3 everywhere where x is 0 and the seed 3; the kernel needs scratch memory of x's size. */
+function responseGradient(x: Tensor, seed: Tensor): Tensor {
+  using t = tape();
+  using y = ops.spatialResponseNorm(x as never, { size: 3, alpha: 1, beta: 1 });
+  return t.gradients(y as never, { x }, { seed } as never).x as Tensor;
+}
 
 const scenarios: Record<string, () => Promise<object>> = {
   /** What peerAccess says of each direction, and what arrives: of every length around a word, a page and a block of staging memory. */
@@ -212,6 +222,55 @@ const scenarios: Record<string, () => Promise<object>> = {
     const cached = sim0.memory().reserved;
     using large = zeros([10 << 20], { device: sim0 });
     return { cached, first: (await large.data())[0], works: await works(sim0) };
+  },
+
+  /** A kernel's scratch memory finds no room: what the cache has is given back to it, and where that is in use the call fails. */
+  async scratch() {
+    using s = scope();
+    const x = zeros([1, 1, 1024, 1024], { device: sim0 }) as Tensor;
+    const seed = full([1, 1, 1024, 1024], 3, { device: sim0 }) as Tensor;
+    const large = zeros([FILLING], { device: sim0 });
+    const failed = responseGradient(x, seed);
+    const error = await message(failed.data());
+    failed.dispose();
+    large.dispose();
+    await sim0.synchronize();
+    const cached = sim0.memory().reserved - sim0.memory().allocated;
+    const values = new Set(await responseGradient(x, seed).data());
+    void s;
+    return { error, cached, values: [...values], works: await works(sim0) };
+  },
+
+  /** Room is where an operator before had its scratch memory: 6 MB, and the next one needs 6.5. */
+  async olderScratch() {
+    const values: number[] = [];
+    for (const width of [1024, 1664]) {
+      using x = zeros([1, 1, 1024, width], { device: sim0 }) as Tensor;
+      using seed = full([1, 1, 1024, width], 3, { device: sim0 }) as Tensor;
+      using gradient = responseGradient(x, seed);
+      values.push(...new Set(await gradient.data()));
+      await sim0.synchronize();
+    }
+    return { values };
+  },
+
+  /** The same as `scratch` where queued work still reads what JavaScript has disposed of: that is not free yet. */
+  async scratchBeforeQueued() {
+    using s = scope();
+    const x = zeros([1, 1, 1024, 1024], { device: sim0 }) as Tensor;
+    const seed = full([1, 1, 1024, 1024], 3, { device: sim0 }) as Tensor;
+    const large = full([FILLING], 2, { device: sim0 });
+    const labels = tensor([1, 0], { dtype: 'i32', device: sim0 });
+    // The submission thread waits here for the labels' check, behind a long sum, until everything below has been queued.
+    const before = ops.sum(large);
+    ops.crossEntropy(zeros([2, 4], { device: sim0 }), labels);
+    const gradient = responseGradient(x, seed);
+    const after = ops.sum(large);
+    large.dispose();
+    const error = await message(gradient.data());
+    const sums = [await before.item(), await after.item()];
+    void s;
+    return { error, sums, expected: 2 * FILLING };
   },
 
   /** A kernel finds a wrong value: the call fails, what depends on it is not done, and the device goes on. */
