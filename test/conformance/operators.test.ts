@@ -1,20 +1,11 @@
 // Every operator's sample calls on every kind of device: the values of cpu:0, the gradient of finite differences, and the same bits
 // whenever and on however many threads they are computed.
-import { createHash } from 'node:crypto';
 import { type Device, device, gradcheck, numThreads, scope } from '../../lib';
 import { type Case, drawInputs } from '../../lib/ops/cases';
 import { operatorNames, registry } from '../../lib/ops/registry';
-import { type Outcome, outcome, SELFTEST_TOLERANCE } from '../../lib/selftest/selftest';
-import { expectClose } from '../support/close';
+import { outcome } from '../../lib/selftest/selftest';
+import { bits, bitsLikeCpu } from '../support/conformance';
 import { kinds } from '../support/devices';
-
-/** A digest of every bit of an outcome. */
-function bits({ y, gradients }: Outcome): string {
-  const hash = createHash('sha1');
-  for (const values of [y, ...Object.values(gradients)])
-    hash.update(Buffer.from(values.buffer, values.byteOffset, values.byteLength));
-  return hash.digest('hex');
-}
 
 /** How many elements of an input are moved. A simulated GPU takes a second for a matrix product, and its gradients are compared with the CPU's besides: fewer there. */
 function places(c: Case, on: Device): number | undefined {
@@ -27,20 +18,14 @@ for (const on of kinds)
       for (const c of registry[name].cases) {
         const differentiable = registry[name].rule?.gradient != null;
         test(`${name}, ${c.name}: values, bits`, async () => {
-          const first = await outcome(name, c, on, differentiable);
-          const reference = await outcome(name, c, device('cpu:0'), differentiable);
-          expect(first.shape).toEqual(reference.shape);
-          expectClose(first.y, reference.y, SELFTEST_TOLERANCE, `${name}: values`);
-          expect(Object.keys(first.gradients)).toEqual(Object.keys(reference.gradients));
-          for (const [key, g] of Object.entries(first.gradients))
-            expectClose(g, reference.gradients[key]!, SELFTEST_TOLERANCE, `${name}: gradient of ${key}`);
-          expect(bits(await outcome(name, c, on, differentiable))).toBe(bits(first));
+          const first = await bitsLikeCpu(name, c, on);
+          expect(await bits(name, c, on)).toBe(first);
           const threads = numThreads();
           try {
             // The threads are the CPU's.
             for (const n of on.kind === 'cpu' ? [1, 2, 3] : []) {
               numThreads(n);
-              expect(bits(await outcome(name, c, on, differentiable))).toBe(bits(first));
+              expect(await bits(name, c, on)).toBe(first);
             }
           } finally {
             numThreads(threads);

@@ -16,6 +16,11 @@ async function json(script: string, args: string[], settings: Record<string, str
 export const scenario = (name: string, settings: Record<string, string> = {}, ...args: string[]): Promise<any> =>
   json('scenarios.ts', [name, ...args], settings, 240_000);
 
+/** The simulator's settings, and the bits (or the error) of every operator's sample calls. */
+export const sampleCalls = (
+  settings: Record<string, string>,
+): Promise<{ settings: string; calls: Record<string, string> }> => json('sample_calls.ts', [], settings, 240_000);
+
 export interface Training {
   losses: number[];
   bits: string;
