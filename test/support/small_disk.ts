@@ -6,9 +6,11 @@ import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Outcome } from './cli';
+import { build } from './package';
 
-const unshare = process.getuid?.() === 0 ? ['-m'] : ['-r', '-m'];
-const enter = process.getuid?.() === 0 ? ['-m'] : ['--preserve-credentials', '-U', '-m'];
+const isRoot = process.getuid?.() === 0;
+const unshare = isRoot ? ['-m'] : ['-r', '-m'];
+const enter = isRoot ? ['-m'] : ['--preserve-credentials', '-U', '-m'];
 
 /** Whether a tmpfs can be mounted. */
 export const canMount =
@@ -46,6 +48,8 @@ export async function smallDisk(megabytes: number): Promise<SmallDisk> {
 
 const root = join(__dirname, '../..');
 const main = [process.execPath, '-r', join(__dirname, 'register.js'), join(root, 'lib/cli/main.ts')];
+// In a user namespace the folders above belong to nobody that it knows, and the transpiler of tests does not trust them.
+const compiled = [process.execPath, join(root, 'dist/cli/main.js')];
 
 function outcome(command: string, args: readonly string[]): Outcome {
   const { status, signal, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
@@ -54,6 +58,8 @@ function outcome(command: string, args: readonly string[]): Outcome {
 }
 
 async function mounted(inside: string, megabytes: number): Promise<SmallDisk> {
+  if (!isRoot) build();
+  const command = isRoot ? main : compiled;
   const script = 'mount -t tmpfs -o size="$1"m none "$2" && echo ready && exec sleep 3600';
   const holder: ChildProcess = spawn('unshare', [...unshare, 'sh', '-c', script, '-', String(megabytes), inside], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -72,7 +78,8 @@ async function mounted(inside: string, megabytes: number): Promise<SmallDisk> {
       writeFileSync(filler, Buffer.alloc((bfree - Math.ceil(free / bsize)) * bsize));
     },
     makeRoom,
-    convtape: (...args) => outcome('nsenter', ['-t', String(holder.pid), ...enter, `--wd=${root}`, ...main, ...args]),
+    convtape: (...args) =>
+      outcome('nsenter', ['-t', String(holder.pid), ...enter, `--wd=${root}`, ...command, ...args]),
     close: () => void holder.kill(),
   };
 }
