@@ -1,4 +1,5 @@
 // How an operator joins the tape. lib/ops has one file an operator; each makes its rule here and calls `apply`.
+import { show } from '../tensor/checks';
 import type { Device } from '../tensor/device';
 import { namingOutOfMemory } from '../tensor/out_of_memory';
 import { Tensor } from '../tensor/tensor';
@@ -46,8 +47,7 @@ export function commonDevice(
   for (let i = 0; i < inputs.length; i++) {
     const t = inputs[i];
     if (t === null && optional.includes(i)) continue;
-    if (!(t instanceof Tensor))
-      throw new TypeError(`${operator}: input ${i} must be a Tensor, got ${t == null ? String(t) : typeof t}`);
+    if (!(t instanceof Tensor)) throw new TypeError(`${operator}: input ${i} must be a Tensor, got ${show(t)}`);
     const device = t.storage(operator).device;
     if (first && device !== first.device)
       throw new TypeError(

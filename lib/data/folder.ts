@@ -92,19 +92,19 @@ export async function listSplits(root: string): Promise<{
   const inside = await subfolders(root);
   if (!inside.includes('train')) {
     const classes = inside;
-    const [train, test] = holdOut(await listClasses(root, classes, classes, true));
+    const [train, test] = holdOut(await listClasses(root, classes, classes));
     if (test.length === 0) throw new DataError(`folder: ${root} holds too few images to keep some for testing`);
     return { classes, lists: { train, test } };
   }
   const trainRoot = join(root, 'train');
   const classes = await subfolders(trainRoot);
-  const train = await listClasses(trainRoot, classes, classes, true);
+  const train = await listClasses(trainRoot, classes, classes);
   const others: Entry[][] = [];
   for (const name of ['val', 'test']) {
     if (!inside.includes(name)) continue;
     const below = await subfolders(join(root, name));
     // ImageNet's test/ has images without classes
-    if (below.length > 0) others.push(await listClasses(join(root, name), below, classes, false));
+    if (below.length > 0) others.push(await listClasses(join(root, name), below, classes));
   }
   const [first, second] = others;
   if (first && second)
@@ -124,13 +124,7 @@ async function subfolders(folder: string): Promise<string[]> {
   return names;
 }
 
-/** @param complete whether every class must have images */
-async function listClasses(
-  root: string,
-  folders: readonly string[],
-  classes: readonly string[],
-  complete: boolean,
-): Promise<Entry[]> {
+async function listClasses(root: string, folders: readonly string[], classes: readonly string[]): Promise<Entry[]> {
   if (folders.length === 0)
     throw new DataError(
       `folder: ${root} holds no class folders; the images of each class belong in a folder of their own`,
@@ -143,8 +137,7 @@ async function listClasses(
         `folder: ${join(root, folder)} is of a class that the training images lack (${classes.length} there)`,
       );
     const paths = await imagesBelow(join(root, folder), new Set());
-    if (paths.length === 0 && complete)
-      throw new DataError(`folder: the class folder ${join(root, folder)} holds no images`);
+    if (paths.length === 0) throw new DataError(`folder: the class folder ${join(root, folder)} holds no images`);
     for (const path of paths) entries.push({ path, name: relative(root, path).split(sep).join('/'), label });
   }
   return entries;

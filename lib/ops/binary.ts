@@ -1,9 +1,11 @@
 // The elementwise functions of two tensors. They share a kernel; native/core/ops/binary.h has the list.
+
 import { type AnyTensor, apply, commonDevice, rule } from '../autograd/operator';
 import { launch } from '../native/addon';
 import type { BinaryFunction, BinaryPartial } from '../native/kernels';
 import type { BroadcastCheck, BroadcastShape, Operand } from '../shape/elementwise';
 import type { Shape } from '../shape/shape';
+import { show } from '../tensor/checks';
 import { empty, type Tensor } from '../tensor/tensor';
 import { broadcastShape, broadcastStrides, sumTo } from './strides';
 
@@ -71,7 +73,7 @@ function binary<N extends BinaryFunction>(name: N) {
     b: B & BroadcastCheck<N, A, B>,
   ): Tensor<BroadcastShape<A, B>> => {
     const like = [a, b].find((t) => typeof t !== 'number') as AnyTensor | undefined;
-    if (like === undefined) throw new TypeError(`${name}: one operand must be a Tensor, got two numbers`);
+    if (like === undefined) throw new TypeError(`${name}: one operand must be a Tensor, got ${show(a)} and ${show(b)}`);
     commonDevice(name, [like]);
     const made: AnyTensor[] = [];
     const operands = [a, b].map((t) => {

@@ -1,7 +1,7 @@
 import { type AnyTensor, apply, rule } from '../autograd/operator';
 import type { DType } from '../native/addon';
 import type { Shape } from '../shape/shape';
-import { type Device, type DeviceLike, device as deviceOf } from '../tensor/device';
+import { type Device, type DeviceLike, deviceFor } from '../tensor/device';
 import { empty, type Tensor } from '../tensor/tensor';
 
 // The gradient is the copy back.
@@ -21,6 +21,6 @@ export function copyTo<S extends Shape, D extends DType>(x: Tensor<S, D>, device
   const attrs = { from: null as Device | null };
   return apply(copyToRule, [x], attrs, (from) => {
     attrs.from = from;
-    return copied(x, deviceOf(device));
+    return copied(x, deviceFor('copyTo', device));
   });
 }

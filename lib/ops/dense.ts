@@ -9,8 +9,7 @@ export type Activation = 'relu';
 
 /** Throws unless `t` is a tensor of float32 without an axis of size 0. */
 export function requireFloats(operator: string, name: string, t: unknown): asserts t is Tensor<Shape> {
-  if (!(t instanceof Tensor))
-    throw new TypeError(`${operator}: ${name} must be a Tensor, got ${t === null ? 'null' : typeof t}`);
+  if (!(t instanceof Tensor)) throw new TypeError(`${operator}: ${name} must be a Tensor, got ${show(t)}`);
   if (t.dtype !== 'f32') throw new TypeError(`${operator}: ${name} must be f32, got ${t.dtype} [${t.shape}]`);
   if (t.shape.includes(0)) throw new RangeError(`${operator}: ${name} [${t.shape}] is empty`);
 }

@@ -3,7 +3,7 @@ import { launch } from '../native/addon';
 import type { KernelParams } from '../native/kernels';
 import type { MatmulCheck, MatmulShape } from '../shape/dense';
 import type { Shape } from '../shape/shape';
-import { checkOptions } from '../tensor/checks';
+import { checkOptions, show } from '../tensor/checks';
 import { empty, type Tensor } from '../tensor/tensor';
 import { requireFloats } from './dense';
 
@@ -95,6 +95,6 @@ export function matmul(a: Tensor<Shape>, b: Tensor<Shape>, options: MatmulOption
 
 function flag(name: string, value: unknown): boolean {
   if (value !== undefined && typeof value !== 'boolean')
-    throw new TypeError(`matmul: ${name} must be a boolean, got ${typeof value}`);
+    throw new TypeError(`matmul: ${name} must be true or false, got ${show(value)}`);
   return value ?? false;
 }

@@ -70,11 +70,21 @@ export type DeviceLike = Device | string;
  * @throws RangeError naming the devices there are.
  */
 export function device(name: DeviceLike): Device {
+  return deviceFor('device', name);
+}
+
+/** As {@link device}, for an operator that is given one. */
+export function deviceFor(operator: string, name: DeviceLike): Device {
   if (name instanceof Device) return name;
-  if (typeof name !== 'string') throw new TypeError(`device: name must be a string like 'cpu:0', got ${show(name)}`);
+  if (typeof name !== 'string')
+    throw new TypeError(
+      `${operator}: ${operator === 'device' ? 'name' : 'device'} must be a string like 'cpu:0', got ${show(name)}`,
+    );
   const found = all.find((d) => d.name === name || (d.index === 0 && d.kind === name));
   if (found) return found;
-  throw new RangeError(`device: there is no ${show(name)}; there are ${all.map((d) => d.name).join(', ')}`);
+  throw new RangeError(
+    `${operator}: there is no ${operator === 'device' ? '' : 'device '}${show(name)}; there are ${all.map((d) => d.name).join(', ')}`,
+  );
 }
 
 export const defaultDevice: Device = all[0]!;

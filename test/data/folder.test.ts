@@ -355,6 +355,24 @@ describe('a folder that is not as it should be is one clear line', () => {
       },
       /^folder: the class folder .*\/b holds no images$/,
     ],
+    [
+      'a class without images in val/',
+      async () => {
+        const dir = await folder(['train/a/1.png', 'train/b/1.png', 'val/a/2.png']);
+        mkdirSync(join(dir, 'val/b'));
+        return dir;
+      },
+      /^folder: the class folder .*\/val\/b holds no images$/,
+    ],
+    [
+      'nothing but a class without images in test/',
+      async () => {
+        const dir = await folder(['train/a/1.png', 'train/b/1.png']);
+        mkdirSync(join(dir, 'test/b'), { recursive: true });
+        return dir;
+      },
+      /^folder: the class folder .*\/test\/b holds no images$/,
+    ],
     ['train/ without classes', () => folder(['train/1.png', 'val/a/2.png']), /train holds no class folders/],
     [
       'a class that is not trained',

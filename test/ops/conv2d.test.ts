@@ -13,7 +13,7 @@ describe('conv2d refuses', () => {
       (ops.conv2d as (...a: unknown[]) => unknown)(...args);
 
   test.each<[string, unknown[], typeof RangeError | typeof TypeError, string]>([
-    ['no tensor', [1, weight, bias], TypeError, 'conv2d: x must be a Tensor, got number'],
+    ['no tensor', [1, weight, bias], TypeError, 'conv2d: x must be a Tensor, got 1'],
     ['no weight', [x, null, bias], TypeError, 'conv2d: weight must be a Tensor, got null'],
     ['another rank', [bias, weight, bias], RangeError, 'conv2d: x must be N×C×H×W, got [2]'],
     [

@@ -83,8 +83,9 @@ describe.each(ways)('from %s to %s', (from, to) => {
 
 test('errors', () => {
   const x = tensor([1]);
-  expect(() => x.to('cuda:99')).toThrow("there is no 'cuda:99'; there are cpu:0, cpu:1");
-  expect(() => ops.copyTo(x, 3 as any)).toThrow(TypeError);
+  for (const copy of [() => ops.copyTo(x, 'cuda:99'), () => x.to('cuda:99')])
+    expect(copy).toThrow(/^copyTo: there is no device 'cuda:99'; there are cpu:0, cpu:1/);
+  expect(() => ops.copyTo(x, 3 as any)).toThrow(new TypeError("copyTo: device must be a string like 'cpu:0', got 3"));
   expect(() => ops.copyTo([1] as any, first)).toThrow('copyTo: input 0 must be a Tensor');
   x.dispose();
   expect(() => x.to(second)).toThrow('copyTo: the tensor [1] has been disposed');

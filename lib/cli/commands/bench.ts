@@ -51,11 +51,16 @@ interface NetOptions extends Common {
 export function benchCommand(program: Command, io: Io): void {
   const bench = program
     .command('bench')
-    .description('measure speed, beside what this machine can do at most; results are checked before they are timed');
+    .description(
+      'measure speed, beside what this machine can do at most; results are checked before they are timed; without a name: step',
+    );
 
   netSuite(bench, 'step', 'a training step and a forward pass of the whole net: grouped on one device, columns on two')
     .option('--inference', 'the forward pass only')
-    .action(async (options: NetOptions) => {
+    .allowExcessArguments() // the name of a suite that is none ends up here, where the default is
+    .action(async (options: NetOptions, { args: [name] }: Command) => {
+      const names = bench.commands.map((c) => c.name());
+      if (name !== undefined) throw new UsageError(`unknown command '${name}'; there are ${names.join(', ')}`);
       await runSuite(io, 'step', options, (b) => steps(b, options));
     });
 
@@ -159,7 +164,7 @@ async function growth(io: Io, bench: Bench, options: NetOptions): Promise<void> 
 
 function suite(bench: Command, name: string, description: string): Command {
   return bench
-    .command(name)
+    .command(name, { isDefault: name === 'step' })
     .description(description)
     .option('--reps <n>', 'samples of each (default: as many as fit into 1.5 s, 3 to 40)', wholeNumber)
     .option('--threads <n>', 'CPU threads (default: every core)', wholeNumber)
