@@ -9,8 +9,13 @@ export const copyToRule = rule<{ from: Device | null }>('copyTo', ({ attrs }, dy
 
 function copied(x: AnyTensor, device: Device): AnyTensor {
   const y = empty(x.shape, device, x.dtype);
-  y.storage('copyTo').native.copyFrom(x.storage('copyTo').native);
-  return y;
+  try {
+    y.storage('copyTo').native.copyFrom(x.storage('copyTo').native);
+    return y;
+  } catch (error) {
+    y.dispose(); // nobody else has it
+    throw error;
+  }
 }
 
 /**

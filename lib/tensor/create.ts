@@ -61,9 +61,7 @@ export function tensor(data: NestedNumbers | NumberArray, options?: DataOptions)
 }
 
 function written(values: AnyTypedArray, shape: Shape, dtype: DType, device: Device): Tensor<Shape, DType> {
-  const t = room('tensor', shape, device, dtype);
-  t.storage('tensor').native.write(values);
-  return t;
+  return filled('tensor', shape, device, dtype, () => values);
 }
 
 /** Every element 0. */
@@ -116,11 +114,11 @@ export function arange<D extends DType = 'f32'>(n: number, options?: TensorOptio
   checkShape('arange', [n], 'n');
   const last = { f32: 2 ** 53, i32: 2 ** 31 - 1, u8: 255 }[dtype];
   if (n - 1 > last) throw new RangeError(`arange: ${dtype} cannot hold ${n - 1}`);
-  const t = room<[number], D>('arange', [n], device, dtype as D); // first: it refuses what there is no memory for
-  const values = new { f32: Float32Array, i32: Int32Array, u8: Uint8Array }[dtype](n);
-  for (let i = 0; i < n; i++) values[i] = i;
-  t.storage('arange').native.write(values);
-  return t;
+  return filled<[number], D>('arange', [n], device, dtype as D, () => {
+    const values = new { f32: Float32Array, i32: Int32Array, u8: Uint8Array }[dtype](n);
+    for (let i = 0; i < n; i++) values[i] = i;
+    return values;
+  });
 }
 
 /**
@@ -168,6 +166,23 @@ function random(
 
 function room<S extends Shape, D extends DType>(operator: string, shape: S, device: Device, dtype: D): Tensor<S, D> {
   return namingOutOfMemory(operator, () => empty(shape, device, dtype));
+}
+
+function filled<S extends Shape, D extends DType>(
+  operator: string,
+  shape: S,
+  device: Device,
+  dtype: D,
+  values: () => AnyTypedArray,
+): Tensor<S, D> {
+  const t = room(operator, shape, device, dtype); // first: it refuses what there is no memory for
+  try {
+    namingOutOfMemory(operator, () => t.storage(operator).native.write(values()));
+    return t;
+  } catch (error) {
+    t.dispose(); // nobody else has it
+    throw error;
+  }
 }
 
 /** `value` as f32. */

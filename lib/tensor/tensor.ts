@@ -5,6 +5,7 @@ import type { Shape } from '../shape/shape';
 import { show } from './checks';
 import type { Device, DeviceLike } from './device';
 import { leaks } from './leaks';
+import { namingOutOfMemory } from './out_of_memory';
 import { innermostScope } from './scope';
 import { Storage } from './storage';
 
@@ -112,8 +113,10 @@ export class Tensor<out S extends Shape = Shape, out D extends DType = 'f32'> im
       throw new (dtype === this.dtype ? RangeError : TypeError)(
         `copyFrom: ${tensor ? `a ${dtype} tensor [${source.shape}]` : `${Object.prototype.toString.call(source).slice(8, -1)} of ${count}`} does not fit a ${this.dtype} tensor [${this.shape}] of ${this.size}`,
       );
-    if (tensor) storage.native.copyFrom(source.storage('copyFrom').native);
-    else storage.native.write(source);
+    namingOutOfMemory('copyFrom', () => {
+      if (tensor) storage.native.copyFrom(source.storage('copyFrom').native);
+      else storage.native.write(source);
+    });
     storage.version++;
     return this;
   }

@@ -6,6 +6,7 @@ namespace convtape::CONVTAPE_GPU {
 
 void check(cudaError_t status, const char* op, const char* call) {
   if (status == cudaSuccess) return;
+  cudaGetLastError();  // told here; the next launch must not be blamed for it
   const ErrorKind kind = status == cudaErrorMemoryAllocation ? ErrorKind::OutOfMemory : ErrorKind::Device;
   fail(kind, op, call, " failed: ", cudaGetErrorName(status), " (", cudaGetErrorString(status), ")");
 }

@@ -186,9 +186,17 @@ void GpuDevice::drain() {
 
 // ── memory ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+std::shared_ptr<void> GpuDevice::pinnedFor(const char* what, size_t bytes) {
+  auto memory = pinned_.take(bytes);
+  if (!memory)
+    fail(ErrorKind::OutOfMemory, what, "out of memory: no page-locked memory for ", megabytes(bytes), " MB on ", name(),
+         ". It is memory of the host: copy or read less at a time, or leave it more room");
+  return memory;
+}
+
 std::shared_ptr<void> GpuDevice::takePinned(size_t bytes) {
   try {
-    return pinned_.take(bytes);
+    return pinnedFor("", bytes);
   } catch (const Error& e) {
     if (e.kind == ErrorKind::Device) throwIfLost();
     throw;
@@ -303,7 +311,7 @@ void GpuDevice::read(const std::shared_ptr<Storage>& from, std::shared_ptr<ReadS
     auto error = from->status->error();
     if (!error)
       error = attempt("data", [&] {
-        staging = pinned_.take(bytes);
+        staging = pinnedFor("data", bytes);
         awaitArrival(from->data);
         if (bytes) check(cudaMemcpyAsync(staging.get(), from->data, bytes, cudaMemcpyDeviceToHost, compute_), "", "cudaMemcpyAsync");
       });

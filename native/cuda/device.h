@@ -60,7 +60,8 @@ class GpuDevice : public Device {
   std::shared_ptr<const Error> lost() const;
   // For an error of CUDA's on a caller's thread: throws the device's loss where that is what it means.
   void throwIfLost();
-  std::shared_ptr<void> takePinned(size_t bytes);
+  std::shared_ptr<void> takePinned(size_t bytes);                   // on a caller's thread, who names the operator
+  std::shared_ptr<void> pinnedFor(const char* what, size_t bytes);  // throws where there is no room
   // Runs `work` on the submission thread; the error where it fails, or where the device is lost.
   std::shared_ptr<const Error> attempt(const char* what, const std::function<void()>& work);
 

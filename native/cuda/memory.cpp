@@ -189,15 +189,23 @@ std::shared_ptr<void> PinnedPool::take(size_t bytes) {
       free_.erase(fit);
     }
   }
+  if (!data) data = fresh(size);
   if (!data) {
-    check(cudaSetDevice(device_), "", "cudaSetDevice");
-    if (cudaMallocHost(&data, size) != cudaSuccess) {
-      cudaGetLastError();
-      trim();
-      check(cudaMallocHost(&data, size), "", "cudaMallocHost");
-    }
+    trim();
+    data = fresh(size);
   }
+  if (!data) return nullptr;
   return std::shared_ptr<void>(data, [this, size](void* p) { give(p, size); });
+}
+
+void* PinnedPool::fresh(size_t size) {
+  check(cudaSetDevice(device_), "", "cudaSetDevice");
+  void* data = nullptr;
+  const cudaError_t status = cudaMallocHost(&data, size);
+  if (status == cudaSuccess) return data;
+  cudaGetLastError();
+  if (status != cudaErrorMemoryAllocation) check(status, "", "cudaMallocHost");
+  return nullptr;
 }
 
 void PinnedPool::give(void* data, size_t size) {

@@ -78,10 +78,11 @@ class Scratch {
 class PinnedPool {
  public:
   explicit PinnedPool(int device) : device_(device) {}
-  std::shared_ptr<void> take(size_t bytes);  // goes back when the last reference goes
+  std::shared_ptr<void> take(size_t bytes);  // goes back when the last reference goes; null where there is no room
   size_t trim();
 
  private:
+  void* fresh(size_t size);  // null where there is no room
   void give(void* data, size_t size);
 
   static constexpr size_t kKeep = size_t{512} << 20;

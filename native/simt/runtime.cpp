@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/free_list.h"
@@ -28,7 +29,9 @@ struct Heap {
   convtape::FreeList free;
   std::map<size_t, size_t> used;  // offset -> size
   size_t bytes = 0;
+  size_t pinned = 0;  // of the host
 } heaps[kMaxDevices];
+std::map<void*, std::pair<int, size_t>> pinnedPieces;  // page-locked memory -> its device, its size
 bool peerEnabled[kMaxDevices][kMaxDevices] = {};
 
 cudaError_t give(cudaError_t error) {
@@ -85,6 +88,7 @@ void start() {
     if (std::sscanf(setting("CONVTAPE_SIM_LOSE"), "%d:%ld", &runtimeOptions().loseDevice, &runtimeOptions().loseAt) != 2)
       runtimeOptions().loseDevice = -1;
     if (const long mb = std::atol(setting("CONVTAPE_SIM_MEMORY_MB"))) runtimeOptions().memoryBytes = static_cast<size_t>(mb) << 20;
+    if (const long kb = std::atol(setting("CONVTAPE_SIM_PINNED_KB"))) runtimeOptions().pinnedBytes = static_cast<size_t>(kb) << 10;
     struct sigaction action = {};
     action.sa_sigaction = onSegmentationFault;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
@@ -328,10 +332,23 @@ cudaError_t cudaFree(void* p) {
 }
 cudaError_t cudaMallocHost(void** p, size_t bytes) {
   if (presence(simt::selected) != cudaSuccess) return give(presence(simt::selected));
-  *p = std::aligned_alloc(4096, (bytes + 4095) & ~size_t{4095});
-  return *p ? cudaSuccess : give(cudaErrorMemoryAllocation);
+  std::lock_guard<std::mutex> lock(simt::arenaMutex);
+  auto& pinned = simt::heaps[simt::selected].pinned;
+  const size_t size = (bytes + 4095) & ~size_t{4095}, most = simt::runtimeOptions().pinnedBytes;
+  if (size < bytes || pinned > most || size > most - pinned) return give(cudaErrorMemoryAllocation);
+  *p = std::aligned_alloc(4096, size);
+  if (!*p) return give(cudaErrorMemoryAllocation);
+  pinned += size;
+  simt::pinnedPieces[*p] = {simt::selected, size};
+  return cudaSuccess;
 }
 cudaError_t cudaFreeHost(void* p) {
+  if (!p) return cudaSuccess;
+  std::lock_guard<std::mutex> lock(simt::arenaMutex);
+  const auto piece = simt::pinnedPieces.find(p);
+  if (piece == simt::pinnedPieces.end()) return give(cudaErrorInvalidValue);
+  simt::heaps[piece->second.first].pinned -= piece->second.second;
+  simt::pinnedPieces.erase(piece);
   std::free(p);
   return cudaSuccess;
 }

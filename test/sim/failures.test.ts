@@ -87,6 +87,24 @@ test('memory that ends in the middle of the work', async () => {
   expect(result).toMatchObject({ left: 0, works: true, other: true });
 });
 
+test('page-locked memory that ends: the call and the device are named, and the next kernel is not blamed', async () => {
+  const settings = { CONVTAPE_SIM_PINNED_KB: '2048', CONVTAPE_SIM_PEER: 'refused', CONVTAPE_SIM_CHECK: '0' };
+  const { errors, ...after } = await scenario('pinned', settings);
+  const refused = (call: string) =>
+    `ERR_OUT_OF_MEMORY: ${call}: out of memory: no page-locked memory for 4 MB on sim:0. It is memory of the host: copy or read less at a time, or leave it more room`;
+  expect(errors).toEqual({
+    tensor: refused('tensor'),
+    arange: refused('arange'),
+    copyFrom: refused('copyFrom'),
+    'copyFrom of the other': refused('copyFrom'),
+    copyTo: refused('copyTo'),
+    'copyTo from the CPU': refused('copyTo'),
+    data: refused('data'),
+    'the next kernel': 'no error',
+  });
+  expect(after).toEqual({ kept: [0, 0], usable: [true, true], left: [0, 0] });
+});
+
 test.each([1, 2, 3])('allocation %d fails once: caches are given back, and it is asked again', async (n) => {
   expect(await scenario('retry', { CONVTAPE_SIM_FAIL_ALLOCATION: String(n) })).toEqual({
     sum: 2 * (3 << 20),

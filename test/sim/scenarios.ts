@@ -2,7 +2,7 @@
 // Arguments: the scenario's name; of `notices`, the call's as well.
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import { device, full, ops, scope, type Tensor, tape, tensor, zeros } from '../../lib';
+import { arange, device, full, ops, scope, type Tensor, tape, tensor, zeros } from '../../lib';
 import { sgdUpdate } from '../../lib/ops/sgd';
 import { empty } from '../../lib/tensor/tensor';
 
@@ -206,6 +206,43 @@ const scenarios: Record<string, () => Promise<object>> = {
     for (const t of held) t.dispose();
     await sim0.synchronize();
     return { error, made, left: sim0.memory().allocated, works: await works(sim0), other: await works(sim1) };
+  },
+
+  /** Page-locked memory ends (CONVTAPE_SIM_PINNED_KB) in every call that copies by way of it; what the pool keeps is given back before. */
+  async pinned() {
+    const large = new Float32Array(1 << 20).fill(1);
+    const errors: Record<string, string> = {};
+    const allocated = () => [sim0, sim1].map((d) => d.memory().allocated);
+    let kept: number[];
+    {
+      using s = scope();
+      // 2 MB are there: the second of these finds room where the first had it.
+      for (const n of [1 << 18, 1 << 19]) {
+        tensor(large.subarray(0, n), { device: sim0 });
+        await sim0.synchronize();
+      }
+      const [x, y] = [sim0, sim1].map((device) => full([1 << 20], 1, { device }) as Tensor) as [Tensor, Tensor];
+      const host = tensor(large);
+      await sim0.synchronize();
+      const before = allocated();
+      const asked: Record<string, () => unknown> = {
+        tensor: () => tensor(large, { device: sim0 }),
+        arange: () => arange(1 << 20, { device: sim0 }),
+        copyFrom: () => x.copyFrom(large as never),
+        'copyFrom of the other': () => y.copyFrom(x as never),
+        copyTo: () => x.to(sim1),
+        'copyTo from the CPU': () => host.to(sim0),
+        data: () => x.data(),
+      };
+      for (const [what, ask] of Object.entries(asked)) errors[what] = await message((async () => void (await ask()))());
+      kept = allocated().map((bytes, i) => bytes - before[i]!);
+      // Behind the read that failed on the submission thread, which has nothing to do with this launch.
+      errors['the next kernel'] = await message(ops.sum(x).item());
+      void s;
+    }
+    const usable = [await works(sim0), await works(sim1)];
+    for (const d of [sim0, sim1]) await d.synchronize();
+    return { errors, kept, usable, left: allocated() };
   },
 
   /** cudaMalloc fails once: caches are given back and it is asked again. */
