@@ -1,10 +1,11 @@
 // What a failure leaves behind, one scenario a process: a device that has failed is lost to it. Prints a JSON object.
-// Arguments: the scenario's name; of `notices`, the call's as well.
+// Arguments: the scenario's name; of `notices`, the call's as well; of `step`, whether the memory is filled first.
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import { arange, device, full, ops, scope, type Tensor, tape, tensor, zeros } from '../../lib';
+import { arange, device, full, ops, optim, scope, type Tensor, tape, tensor, uniform, zeros } from '../../lib';
 import { sgdUpdate } from '../../lib/ops/sgd';
 import { empty } from '../../lib/tensor/tensor';
+import { tinyNet } from './tiny_net';
 
 const [sim0, sim1] = [device('sim:0'), device('sim:1')];
 
@@ -54,6 +55,18 @@ function responseGradient(x: Tensor, seed: Tensor): Tensor {
   using t = tape();
   using y = ops.spatialResponseNorm(x as never, { size: 3, alpha: 1, beta: 1 });
   return t.gradients(y as never, { x }, { seed } as never).x as Tensor;
+}
+
+/** Tensors of 64 KB until no more fits, but for so many. */
+function filling(on: typeof sim0, free: number): Tensor[] {
+  const held: Tensor[] = [];
+  try {
+    for (;;) held.push(zeros([(16 << 10) - 64], { device: on }) as Tensor);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_OUT_OF_MEMORY') throw error;
+  }
+  for (const t of held.splice(-free)) t.dispose();
+  return held;
 }
 
 const scenarios: Record<string, () => Promise<object>> = {
@@ -206,6 +219,52 @@ const scenarios: Record<string, () => Promise<object>> = {
     for (const t of held) t.dispose();
     await sim0.synchronize();
     return { error, made, left: sim0.memory().allocated, works: await works(sim0), other: await works(sim1) };
+  },
+
+  /**
+   * Memory ends in the middle of a training step in two columns: that of the devices, which is `filled` but for 128 KB of each, or that of
+   * the copies between them. The batch is raised until the forward pass fails.
+   */
+  async step() {
+    const both = [sim0, sim1];
+    const net = tinyNet([sim0, sim1]);
+    const sgd = optim.sgd(net.params, { lr: 0, momentum: 0.9 });
+    const train = async (batch: number) => {
+      using s = scope();
+      using t = tape();
+      const x = uniform([batch, 1, 28, 28], { seed: 1, device: sim0 }) as Tensor;
+      const labels = Array.from({ length: batch }, (_, i) => i % 4);
+      const loss = ops.crossEntropy(
+        net.forward(x as never, { train: true, seed: 0 }),
+        tensor(labels, { dtype: 'i32', device: sim0 }),
+      );
+      sgd.apply(t.gradients(loss, net.params) as Record<string, never>);
+      void s;
+      return loss.item();
+    };
+    const idle = () => Promise.all(both.map((d) => d.synchronize()));
+    const first = await train(2);
+    await idle();
+    const held = process.argv[3] === 'filled' ? both.flatMap((d) => filling(d, 2)) : [];
+    await idle();
+    const before = both.map((d) => d.memory().allocated);
+    const steps: Record<string, { error: string; idle: string; allocated: number[] }> = {};
+    const forward = /^ERR_OUT_OF_MEMORY: (?!gradient of )/;
+    for (const batch of held.length ? [4, 8, 12, 16] : [4, 14, 24]) {
+      const error = await message(train(batch));
+      steps[batch] = { error, idle: await message(idle()), allocated: both.map((d) => d.memory().allocated) };
+      if (forward.test(error)) break;
+    }
+    // A pool may give out a piece that is twice as large as what is asked for, and then two steps in a row do not need the same.
+    if (!held.length) for (const d of both) d.releaseCached();
+    const again = await train(2);
+    await idle();
+    const after = both.map((d) => d.memory().allocated);
+    for (const t of held) t.dispose();
+    net.dispose();
+    sgd.dispose();
+    await idle();
+    return { first, again, before, steps, after, end: both.map((d) => d.memory().allocated) };
   },
 
   /** Page-locked memory ends (CONVTAPE_SIM_PINNED_KB) in every call that copies by way of it; what the pool keeps is given back before. */

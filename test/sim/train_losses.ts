@@ -3,25 +3,12 @@
 // Arguments: the two devices, the number of steps.
 import { createHash } from 'node:crypto';
 import { device, ops, optim, type Tensor, tape, tensor, uniform } from '../../lib';
-import { ColumnNet } from '../../lib/models/column_net';
-import { alexnetSmallSpec, type NetSpec, netDefaults } from '../../lib/models/spec';
+import { tinyNet } from './tiny_net';
 
 const BATCH = 2;
 
-/** All layers of the network of the text, with about an eighth of the small net's maps. */
-function scaledDown(): NetSpec {
-  const small = alexnetSmallSpec({ classes: 4, ...netDefaults, channels: 1, size: 28 });
-  return {
-    ...small,
-    convs: small.convs.map((c) => ({ ...c, filters: 2 * Math.round(c.filters / 16), weightStd: c.weightStd * 2 })),
-    // Logits that matter, so that the loss depends on every layer from the first step on.
-    output: { ...small.output, weightStd: 0.5 },
-    hidden: small.hidden.map((h) => ({ ...h, units: 16, weightStd: h.weightStd * 2 })),
-  };
-}
-
 async function main([first, second, steps]: string[]): Promise<void> {
-  using net = new ColumnNet('tiny', scaledDown(), [device(first!), device(second!)], 3);
+  using net = tinyNet([device(first!), device(second!)]);
   const sgd = optim.sgd(net.params, { lr: 0.02, momentum: 0.9, weightDecay: 0.0005 });
   const losses: number[] = [];
   for (let step = 0; step < Number(steps); step++) {
