@@ -13,7 +13,7 @@ __global__ void __launch_bounds__(kThreads, 4) avgPool2dKernel(const float* __re
     int i, j;
     const int64_t plane = outputs.locate(u, &i, &j);
     const int top = i * p.strideHeight() - p.paddingRows, left = j * p.strideWidth() - p.paddingColumns;
-    const float* from = x + (plane * p.height + top) * p.width + left;
+    const float* from = x + (plane * p.height + top) * p.width + left;  // (height, width), from the window's corner, which may lie outside
     float sum = 0;
     CONVTAPE_UNROLL
     for (int r = 0; r < p.kernelHeight(); ++r) {
@@ -42,7 +42,7 @@ __global__ void __launch_bounds__(kThreads, 4) avgPool2dGradKernel(const float* 
     float sum = 0;
     for (int i = firstRow; i < lastRow; ++i) {
       const float rows = static_cast<float>(extent(i, p.kernelHeight(), p.strideHeight(), p.paddingRows, p.height));
-      const float* from = dy + (plane * p.outHeight + i) * p.outWidth;
+      const float* from = dy + (plane * p.outHeight + i) * p.outWidth;  // (outWidth)
       for (int j = lastColumn - 1; j >= firstColumn; --j)
         sum += from[j] / (rows * static_cast<float>(extent(j, p.kernelWidth(), p.strideWidth(), p.paddingColumns, p.width)));
     }

@@ -19,7 +19,7 @@ __global__ void __launch_bounds__(kThreads)
   for (int64_t c = blockIdx.x; c < channels; c += gridDim.x) {
     double sum = 0;
     for (int64_t o = 0; o < outer; ++o) {
-      const float* from = dy + (o * channels + c) * inner;
+      const float* from = dy + (o * channels + c) * inner;  // (inner)
       for (int64_t i = threadIdx.x; i < inner; i += kThreads) sum += static_cast<double>(from[i]);
     }
     sum = warpSum(sum);
@@ -59,8 +59,8 @@ __global__ void __launch_bounds__(kThreads) columns(const float* __restrict__ dy
 }  // namespace
 
 void run(const BiasGrad::Params& p, const Operands& o, Context& context) {
-  const float* dy = o.in[0].f32();
-  float* dbias = o.out[0].f32();
+  const float* dy = o.in[0].f32();  // (outer, channels, inner)
+  float* dbias = o.out[0].f32();    // (channels)
   if (p.relu) {
     // On its own: an element a thread keeps all of the device busy, where a block a channel would not.
     Operands mask;

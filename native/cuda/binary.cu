@@ -79,8 +79,8 @@ __global__ void __launch_bounds__(kThreads) binaryGradKernel(const float* dy,  /
 }
 
 // Whether four neighbours can always be moved together: rows are multiples of four, and what is contiguous starts at multiples of four.
-bool inFours(const Axes<2>& axes, const float* a, const float* b) {
-  const float* const operand[2] = {a, b};
+bool inFours(const Axes<2>& axes, const float* a /* axes.stride[0] */, const float* b /* axes.stride[1] */) {
+  const float* const operand[2] = {a, b};  // as a, as b
   if (axes.inner() % 4) return false;
   for (int k = 0; k < 2; ++k) {
     if (axes.innerStride(k) == 0) continue;
@@ -94,8 +94,8 @@ bool inFours(const Axes<2>& axes, const float* a, const float* b) {
 template <class F>
 void binary(const Binary::Params& p, const Operands& o, Context& context, F f) {
   const Axes<2> axes(p.shape, {&p.aStrides, &p.bStrides});
-  const float *a = o.in[0].f32(), *b = o.in[1].f32();
-  float* y = o.out[0].f32();
+  const float *a = o.in[0].f32(), *b = o.in[1].f32();  // p.aStrides, p.bStrides
+  float* y = o.out[0].f32();                           // p.shape
   const int64_t count = axes.count();
   if (count == 0) return;
   const bool aBroadcast = axes.innerStride(0) == 0, bBroadcast = axes.innerStride(1) == 0;
@@ -111,8 +111,9 @@ void binary(const Binary::Params& p, const Operands& o, Context& context, F f) {
 template <class F>
 void binaryGrad(const BinaryGrad::Params& p, const Operands& o, Context& context, F f) {
   const Axes<2> axes(p.shape, {&p.aStrides, &p.bStrides});
-  const float *dy = o.in[0].f32(), *a = o.in[1].f32(), *b = o.in[2].f32();
-  float* d = o.out[0].f32();
+  const float* dy = o.in[0].f32();                     // p.shape
+  const float *a = o.in[1].f32(), *b = o.in[2].f32();  // p.aStrides, p.bStrides
+  float* d = o.out[0].f32();                           // p.shape
   const int64_t count = axes.count();
   if (count == 0) return;
   const bool aBroadcast = axes.innerStride(0) == 0, bBroadcast = axes.innerStride(1) == 0;

@@ -17,7 +17,7 @@ __global__ void cropImages(const unsigned char* __restrict__ x /* (batch, channe
   for (int64_t k = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; k < count; k += step) {
     const int64_t j = k % p.outWidth, rest = k / p.outWidth, i = rest % p.outHeight, plane = rest / p.outHeight;
     const int64_t view = plane / p.channels, channel = plane % p.channels, source = view / p.views * p.channels + channel;
-    const int32_t* window = windows + 3 * view;
+    const int32_t* window = windows + 3 * view;  // (3): row, column, whether mirrored
     const int64_t row = window[0] + i, column = window[1] + (window[2] != 0 ? p.outWidth - 1 - j : j);
     const int64_t nearRow = row < 0 ? 0 : row >= p.height ? p.height - 1 : row;
     const int64_t nearColumn = column < 0 ? 0 : column >= p.width ? p.width - 1 : column;
@@ -33,7 +33,7 @@ __global__ void cropImages(const unsigned char* __restrict__ x /* (batch, channe
 
 void run(const CropImages::Params& p, const Operands& o, Context& context) {
   const int64_t count = p.batch * p.views * p.channels * p.outHeight * p.outWidth;
-  const float* mean = p.mean == ImageMean::None ? nullptr : o.in[2].f32();
+  const float* mean = p.mean == ImageMean::None ? nullptr : o.in[2].f32();  // (channels, height, width), (channels) or null
   context.launch("cropImages", cropImages, blocksFor(count, kThreads), kThreads, 0, o.in[0].u8(), o.in[1].i32(), mean,
                  o.in[3] ? o.in[3].f32() : nullptr, o.out[0].f32(), count, p);
 }

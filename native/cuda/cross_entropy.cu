@@ -21,7 +21,7 @@ __global__ void __launch_bounds__(kThreads) lossKernel(const float* __restrict__
   const int64_t step = static_cast<int64_t>(gridDim.x) * kRows;
   const int t = static_cast<int>(threadIdx.x) % kRowThreads;
   for (int64_t row = static_cast<int64_t>(blockIdx.x) * kRows + threadIdx.x / kRowThreads; row < rows; row += step) {
-    const float* from = x + row * classes;
+    const float* from = x + row * classes;  // (classes)
     float m = -INFINITY;
     for (int64_t i = t; i < classes; i += kRowThreads) m = from[i] > m ? from[i] : m;
     m = kRowThreads == 32 ? warpJoin(m, MaxJoin{}) : blockJoin(m, MaxJoin{}, reinterpret_cast<float*>(memory), kThreads);
@@ -77,9 +77,9 @@ void describe(const void* params, long long place, int value, char* text, size_t
 }
 
 template <int kRowThreads>
-void losses(const CrossEntropy::Params& p, const Operands& o, double* losses, Context& context) {
+void losses(const CrossEntropy::Params& p, const Operands& o, double* losses /* (rows) or null */, Context& context) {
   const int64_t perBlock = kThreads / kRowThreads, blocks = (p.rows + perBlock - 1) / perBlock, most = int64_t{1} << 20;
-  float* each = p.reduction == LossReduction::None ? o.out[0].f32() : nullptr;
+  float* each = p.reduction == LossReduction::None ? o.out[0].f32() : nullptr;  // (rows) or null
   context.launch("crossEntropy", lossKernel<kRowThreads>, dim3(static_cast<unsigned>(blocks < most ? blocks : most)), kThreads,
                  kThreads / 32 * sizeof(double), o.in[0].f32(), o.in[1].i32(), losses, each, o.out[1].f32(), p.rows, p.classes,
                  context.report(p, describe));
@@ -89,6 +89,7 @@ void losses(const CrossEntropy::Params& p, const Operands& o, double* losses, Co
 
 void run(const CrossEntropy::Params& p, const Operands& o, Context& context) {
   if (p.rows * p.classes == 0) return;
+  // (rows) or null
   double* own = p.reduction == LossReduction::None ? nullptr : context.scratch<double>(static_cast<size_t>(p.rows));
   if (p.classes <= 1024)
     losses<32>(p, o, own, context);

@@ -40,8 +40,8 @@ __global__ void __launch_bounds__(kThreads)
 
 void run(const Dropout::Params& p, const Operands& o, Context& context) {
   if (p.count == 0) return;
-  const float* x = o.in[0].f32();
-  float* y = o.out[0].f32();
+  const float* x = o.in[0].f32();  // (count)
+  float* y = o.out[0].f32();       // (count)
   // A tensor whose draws are contiguous is one row.
   const int64_t columns = p.pitch == p.columns || p.count <= p.columns ? p.count : p.columns;
   const int64_t rows = (p.count + columns - 1) / columns;

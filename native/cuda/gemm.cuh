@@ -82,7 +82,7 @@ __global__ void __launch_bounds__(Math::kThreads, Math::kBlocks) multiply(Produc
 
   auto copy = [&](int step) {
     if (step < steps) {
-      float* stage = shared + step % kStages * kStage;
+      float* stage = shared + step % kStages * kStage;  // TileA, then TileB
       const unsigned depth = firstDepth + static_cast<unsigned>(step) * Math::kDepth;
       copyTile<TileA, Math::kThreads>(stage, p.a, firstRow, p.rows, depth, endDepth);
       copyTile<TileB, Math::kThreads>(stage + TileA::floats, p.b, firstColumn, p.columns, depth, endDepth);
@@ -95,7 +95,7 @@ __global__ void __launch_bounds__(Math::kThreads, Math::kBlocks) multiply(Produc
     waitForCopies<kStages - 2>();  // this step's tiles have arrived, as far as this thread copied them
     __syncthreads();               // and the others did; and all have finished with the stage that is filled next
     copy(step + kStages - 1);
-    const float* stage = shared + step % kStages * kStage;
+    const float* stage = shared + step % kStages * kStage;  // TileA, then TileB
     math.template add<A, B>(stage, stage + TileA::floats);
   }
 

@@ -52,7 +52,7 @@ __device__ __forceinline__ void copyTile(float* tile /* T: (rows, depth), in sha
         CONVTAPE_UNROLL
         for (int i = 0; i < kOuter / kStep; ++i) {
           const int row = t / kInner + i * kStep;
-          const float* from = source.at(rowAt(row), depth);
+          const float* from = source.at(rowAt(row), depth);  // (4) or null
           copyAsync4(tile + T::at(row, inner), from ? from : source.data, from != nullptr);
         }
       } else {
@@ -60,7 +60,7 @@ __device__ __forceinline__ void copyTile(float* tile /* T: (rows, depth), in sha
         CONVTAPE_UNROLL
         for (int i = 0; i < kOuter / kStep; ++i) {
           const int depth = t / kInner + i * kStep;
-          const float* from = source.at(row, depthAt(depth));
+          const float* from = source.at(row, depthAt(depth));  // (4) or null
           copyAsync4(tile + T::at(inner, depth), from ? from : source.data, from != nullptr);
         }
       }
@@ -75,7 +75,7 @@ __device__ __forceinline__ void copyTile(float* tile /* T: (rows, depth), in sha
     CONVTAPE_UNROLL_4
     for (int i = 0; i < T::rows / kStep; ++i) {
       const int row = t / T::depth + i * kStep;
-      const float* from = source.at(rowAt(row), depth);
+      const float* from = source.at(rowAt(row), depth);  // (1) or null
       copyAsync(tile + T::at(row, inner), from ? from : source.data, from != nullptr);
     }
   } else {
@@ -86,7 +86,7 @@ __device__ __forceinline__ void copyTile(float* tile /* T: (rows, depth), in sha
     CONVTAPE_UNROLL_4
     for (int i = 0; i < T::depth / kStep; ++i) {
       const int depth = t / T::rows + i * kStep;
-      const float* from = source.at(row, depthAt(depth));
+      const float* from = source.at(row, depthAt(depth));  // (1) or null
       copyAsync(tile + T::at(inner, depth), from ? from : source.data, from != nullptr);
     }
   }

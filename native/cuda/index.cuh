@@ -44,7 +44,7 @@ struct Divisor<uint32_t> {
     magic = static_cast<uint32_t>((((uint64_t{1} << shift) - d) << 32) / d + 1);
   }
   __device__ __forceinline__ uint32_t divide(uint32_t n) const { return (__umulhi(n, magic) + n) >> shift; }
-  __device__ __forceinline__ uint32_t divide(uint32_t n, uint32_t* remainder) const {
+  __device__ __forceinline__ uint32_t divide(uint32_t n, uint32_t* remainder /* (1) */) const {
     const uint32_t q = divide(n);
     *remainder = n - q * d;
     return q;
@@ -57,7 +57,7 @@ struct Divisor<uint64_t> {
   Divisor() = default;
   explicit Divisor(int64_t divisor) : d(static_cast<uint64_t>(divisor)) {}
   __device__ __forceinline__ uint64_t divide(uint64_t n) const { return n / d; }
-  __device__ __forceinline__ uint64_t divide(uint64_t n, uint64_t* remainder) const {
+  __device__ __forceinline__ uint64_t divide(uint64_t n, uint64_t* remainder /* (1) */) const {
     const uint64_t q = n / d;
     *remainder = n - q * d;
     return q;

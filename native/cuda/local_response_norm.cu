@@ -29,7 +29,8 @@ struct Runs {
 
 // Where unit `u` begins: element of (outer·groups, channels, pixels) of the group's first channel, and the run's channels.
 template <class Index>
-__device__ __forceinline__ int64_t locate(const Runs<Index>& runs, int64_t u, int width, int64_t* first, int64_t* last) {
+__device__ __forceinline__ int64_t locate(const Runs<Index>& runs, int64_t u, int width, int64_t* first /* (1) */,
+                                          int64_t* last /* (1) */) {
   Index pixel, run;
   const Index all = runs.vectors.divide(static_cast<Index>(u), &pixel);
   const int64_t group = runs.perGroup.divide(all, &run);
@@ -51,7 +52,7 @@ __global__ void __launch_bounds__(kThreads, 4) lrnKernel(const float* __restrict
   for (int64_t u = globalThread(); u < runs.count; u += gridThreads()) {
     int64_t first, last;
     const int64_t base = locate(runs, u, kWidth, &first, &last);
-    const float* from = x + base;
+    const float* from = x + base;         // (channels, pixels), from the unit's first pixel on
     Pack<float, kWidth> window[kWindow];  // channels c − kHalf … c + kHalf
     CONVTAPE_UNROLL
     for (int i = 1; i < kWindow; ++i) window[i] = channel<kWidth>(from, runs, first - kHalf + i - 1);
@@ -81,10 +82,10 @@ __global__ void __launch_bounds__(kThreads, 4) lrnGradKernel(const float* __rest
   for (int64_t u = globalThread(); u < runs.count; u += gridThreads()) {
     int64_t first, last;
     const int64_t base = locate(runs, u, 1, &first, &last);
-    const float *from = x + base, *given = dy + base;
-    float window[kWindow];    // x of channels j − kHalf … j + kHalf, j the one whose term is made
-    float terms[kWindow];     // dy·x·s^−(beta+1) of channels j − 2·kHalf … j
-    float shares[kHalf + 1];  // dy·s^−beta of channels j − kHalf … j
+    const float *from = x + base, *given = dy + base;  // (channels, pixels), from the unit's pixel on
+    float window[kWindow];                             // x of channels j − kHalf … j + kHalf, j the one whose term is made
+    float terms[kWindow];                              // dy·x·s^−(beta+1) of channels j − 2·kHalf … j
+    float shares[kHalf + 1];                           // dy·s^−beta of channels j − kHalf … j
     CONVTAPE_UNROLL
     for (int i = 0; i < kWindow; ++i) terms[i] = 0;
     CONVTAPE_UNROLL
@@ -125,7 +126,7 @@ struct Place {
   Divisor<Index> divideChannels, dividePixels;
   int64_t channels, pixels, half;
   // Channels of the window of element i, as [*first, *last) from its own.
-  __device__ __forceinline__ void window(int64_t i, int64_t* first, int64_t* last) const {
+  __device__ __forceinline__ void window(int64_t i, int64_t* first /* (1) */, int64_t* last /* (1) */) const {
     Index own;
     divideChannels.divide(dividePixels.divide(static_cast<Index>(i)), &own);
     const int64_t c = own;
@@ -190,8 +191,8 @@ Place<Index> placeOf(const LocalResponseNorm::Params& p) {
 void run(const LocalResponseNorm::Params& p, const Operands& o, Context& context) {
   const int64_t count = p.outer * p.channels * p.pixels;
   if (count == 0) return;
-  const float* x = o.in[0].f32();
-  float* y = o.out[0].f32();
+  const float* x = o.in[0].f32();  // (outer, channels, pixels)
+  float* y = o.out[0].f32();       // as x
   const bool fours = p.pixels % 4 == 0 && aligned(x, 16) && aligned(y, 16);
   withIndex(count, [&](auto index) {
     withBeta(p.beta, [&](auto beta) {
@@ -212,11 +213,11 @@ void run(const LocalResponseNorm::Params& p, const Operands& o, Context& context
 void run(const LocalResponseNormGrad::Params& p, const Operands& o, Context& context) {
   const int64_t count = p.outer * p.channels * p.pixels;
   if (count == 0) return;
-  const float *dy = o.in[0].f32(), *x = o.in[1].f32();
-  float* dx = o.out[0].f32();
+  const float *dy = o.in[0].f32(), *x = o.in[1].f32();  // (outer, channels, pixels)
+  float* dx = o.out[0].f32();                           // as x
   const float factor = -2.0f * p.alpha * p.beta;
   const bool inRegisters = p.size / 2 == kHalf;
-  float* terms = inRegisters ? nullptr : context.scratch<float>(static_cast<size_t>(count));
+  float* terms = inRegisters ? nullptr : context.scratch<float>(static_cast<size_t>(count));  // as x
   const unsigned grid = gridFor(count, context.multiprocessors);
   withIndex(count, [&](auto index) {
     using Index = decltype(index);

@@ -17,7 +17,7 @@ __global__ void __launch_bounds__(kThreads) maxPool2dKernel(const float* __restr
     const int top = i * p.strideHeight() - p.paddingRows, left = j * p.strideWidth() - p.paddingColumns;
     const int firstRow = top < 0 ? -top : 0, firstColumn = left < 0 ? -left : 0;
     const int lastRow = min(p.kernelHeight(), p.height - top), lastColumn = min(p.kernelWidth(), p.width - left);
-    const float* from = x + (plane * p.height + top) * p.width + left;
+    const float* from = x + (plane * p.height + top) * p.width + left;  // (height, width), from the window's corner, which may lie outside
     // The first element that is not padding wins where all are −infinity. A NaN wins over everything; of several the last.
     float best = from[static_cast<int64_t>(firstRow) * p.width + firstColumn];
     int place = firstRow * p.kernelWidth() + firstColumn;
@@ -58,7 +58,7 @@ __global__ void __launch_bounds__(kThreads) maxPool2dGradKernel(const float* __r
 }
 
 template <class Place>
-void forward(const MaxPool2d::Params& p, const Operands& o, Place* index, Context& context) {
+void forward(const MaxPool2d::Params& p, const Operands& o, Place* index /* (planes, outHeight, outWidth) or null */, Context& context) {
   const int64_t count = p.planes * p.outHeight * p.outWidth, inputs = p.planes * p.height * p.width;
   withPoolWindow(p, count > inputs ? count : inputs, [&](auto window, auto narrow) {
     using Pool = decltype(window);
@@ -69,7 +69,7 @@ void forward(const MaxPool2d::Params& p, const Operands& o, Place* index, Contex
 }
 
 template <class Place>
-void backward(const MaxPool2dGrad::Params& p, const Operands& o, const Place* index, Context& context) {
+void backward(const MaxPool2dGrad::Params& p, const Operands& o, const Place* index /* (planes, outHeight, outWidth) */, Context& context) {
   const int64_t count = p.planes * p.height * p.width, outputs = p.planes * p.outHeight * p.outWidth;
   withPoolWindow(p, count > outputs ? count : outputs, [&](auto window, auto narrow) {
     using Pool = decltype(window);

@@ -32,7 +32,8 @@ struct PoolWindow {
 };
 
 // The outputs [first, last) whose windows hold element `at` of an axis.
-__device__ __forceinline__ void covering(int at, int kernel, int stride, int padding, int outputs, int* first, int* last) {
+__device__ __forceinline__ void covering(int at, int kernel, int stride, int padding, int outputs, int* first /* (1) */,
+                                         int* last /* (1) */) {
   const int from = at + padding - kernel;  // the window that starts here is the last that does not reach `at`
   *first = from < 0 ? 0 : from / stride + 1;
   const int end = (at + padding) / stride + 1;
@@ -50,7 +51,7 @@ template <class Index>
 struct PlaneIndex {
   Divisor<Index> columns, rows;
   PlaneIndex(int64_t rows, int64_t columns) : columns(columns), rows(rows) {}
-  __device__ __forceinline__ int64_t locate(int64_t linear, int* row, int* column) const {
+  __device__ __forceinline__ int64_t locate(int64_t linear, int* row /* (1) */, int* column /* (1) */) const {
     Index r, c;
     const Index plane = rows.divide(columns.divide(static_cast<Index>(linear), &c), &r);
     *row = static_cast<int>(r);

@@ -48,7 +48,7 @@ __global__ void __launch_bounds__(kThreads) randomKernel(float* y,  // (count), 
 }
 
 template <class Draw>
-void random(const Random::Params& p, float* y, Context& context, Draw draw) {
+void random(const Random::Params& p, float* y /* (count) */, Context& context, Draw draw) {
   context.launch("random", randomKernel<Draw>, gridFor((p.count + 3) / 4, context.multiprocessors), kThreads, 0, y, p.count,
                  static_cast<uint64_t>(p.seed), aligned(y, 16), draw);
 }

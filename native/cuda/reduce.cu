@@ -66,11 +66,12 @@ void run(const Reduce::Params& p, const Operands& o, Context& context) {
 
 void run(const MaxGrad::Params& p, const Operands& o, Context& context) {
   const Axes<1> kept(p.shape, {&p.strides}), reduced(p.reduced, {&p.reducedStrides});
-  const float *dy = o.in[0].f32(), *x = o.in[1].f32(), *y = o.in[2].f32();
-  float* dx = o.out[0].f32();
+  const float *dy = o.in[0].f32(), *y = o.in[2].f32();  // (outputs)
+  const float* x = o.in[1].f32();                       // kept and reduced strides
+  float* dx = o.out[0].f32();                           // as x
   const int64_t outputs = kept.count(), terms = reduced.count(), count = outputs * terms;
   if (count == 0) return;
-  long long* ties = context.scratch<long long>(static_cast<size_t>(outputs));
+  long long* ties = context.scratch<long long>(static_cast<size_t>(outputs));  // (outputs)
   reduceStrided("maxGrad ties", kept, reduced, x, ties, Ties{y}, context);
   const bool columns = kept.inner() > 1 && kept.innerStride(0) < reduced.innerStride(0);
   withIndex(count > o.in[1].count ? count : o.in[1].count, [&](auto index) {

@@ -140,7 +140,7 @@ __global__ void __launch_bounds__(kThreads, 3)
 
 // Whether the terms of every result lie in packs of four.
 template <class T>
-bool inFours(const Axes<1>& kept, const Axes<1>& reduced, const ReducePlan& plan, const T* x) {
+bool inFours(const Axes<1>& kept, const Axes<1>& reduced, const ReducePlan& plan, const T* x /* kept and reduced strides */) {
   if (sizeof(T) != 4 || plan.columns || reduced.rank != 1 || reduced.innerStride(0) != 1) return false;
   if (plan.terms % 4 || plan.pieceLength % 4 || !aligned(x, 16)) return false;
   for (int d = 0; d < kept.rank; ++d)
@@ -157,8 +157,8 @@ struct JoinPieces : R {
 };
 
 template <class R, class From, class Out, bool kFinish>
-void reducePass(const char* name, const Axes<1>& kept, const Axes<1>& reduced, const ReducePlan& plan, const From* x, Out* y, R r,
-                Context& context) {
+void reducePass(const char* name, const Axes<1>& kept, const Axes<1>& reduced, const ReducePlan& plan,
+                const From* x /* kept and reduced strides */, Out* y /* (plan.pieces, plan.outputs) */, R r, Context& context) {
   const int64_t largest = kept.reach() > reduced.reach() ? kept.reach() : reduced.reach();
   withIndex(largest > kNarrowLimit / 2 ? kNarrowLimit + int64_t{1} : largest, [&](auto index) {
     using Index = decltype(index);
@@ -171,7 +171,8 @@ void reducePass(const char* name, const Axes<1>& kept, const Axes<1>& reduced, c
 
 // y[i] = finish(join over j of element(x[i·kept + j·reduced], i, j)), in one pass or two.
 template <class R, class From, class Out>
-void reduceStrided(const char* name, const Axes<1>& kept, const Axes<1>& reduced, const From* x, Out* y, R r, Context& context) {
+void reduceStrided(const char* name, const Axes<1>& kept, const Axes<1>& reduced, const From* x /* kept and reduced strides */,
+                   Out* y /* (outputs) */, R r, Context& context) {
   using Acc = typename R::Acc;
   const int64_t outputs = kept.count();
   const bool columns = kept.inner() > 1 && (reduced.count() == 1 || kept.innerStride(0) < reduced.innerStride(0));

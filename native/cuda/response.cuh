@@ -13,7 +13,7 @@ struct ThreeQuarters {
     return q * q * q;
   }
   // Gives s^−beta, and s^−(beta+1) in *next.
-  __device__ __forceinline__ float powers(float s, float* next) const {
+  __device__ __forceinline__ float powers(float s, float* next /* (1) */) const {
     const float q = fourthRoot(s), q2 = q * q, y = q2 * q;
     *next = q2 * q2 * y;
     return y;
@@ -30,7 +30,7 @@ struct ThreeQuarters {
 struct AnyBeta {
   float minusBeta;
   __device__ __forceinline__ float power(float s) const { return powf(s, minusBeta); }
-  __device__ __forceinline__ float powers(float s, float* next) const {
+  __device__ __forceinline__ float powers(float s, float* next /* (1) */) const {
     const float y = powf(s, minusBeta);
     *next = y / s;
     return y;

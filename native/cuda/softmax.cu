@@ -24,8 +24,8 @@ __global__ void __launch_bounds__(kThreads, 2) softmaxWarp(const float* __restri
   const int lane = static_cast<int>(threadIdx.x % 32);
   for (int64_t row = static_cast<int64_t>(blockIdx.x) * kWarps + threadIdx.x / 32; row < rows;
        row += static_cast<int64_t>(gridDim.x) * kWarps) {
-    const float* from = x + row * n;
-    float* to = y + row * n;
+    const float* from = x + row * n;  // (n)
+    float* to = y + row * n;          // (n)
     float v[kEach], m = -INFINITY;
     CONVTAPE_UNROLL
     for (int k = 0; k < kEach; ++k) {
@@ -53,8 +53,8 @@ __global__ void __launch_bounds__(kThreads) softmaxBlock(const float* __restrict
                                                          int64_t rows, int64_t n, Finish finish) {
   CONVTAPE_SHARED(double, memory);  // (kWarps)
   for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
-    const float* from = x + row * n;
-    float* to = y + row * n;
+    const float* from = x + row * n;  // (n)
+    float* to = y + row * n;          // (n)
     float m = -INFINITY;
     for (int64_t i = threadIdx.x; i < n; i += kThreads) m = from[i] > m ? from[i] : m;
     m = blockJoin(m, MaxJoin{}, reinterpret_cast<float*>(memory), kThreads);
@@ -71,8 +71,8 @@ __global__ void __launch_bounds__(kThreads) softmaxColumns(const float* __restri
                                                            int64_t columns, int64_t n, int64_t inner, Finish finish) {
   for (int64_t u = globalThread(); u < columns; u += gridThreads()) {
     const int64_t first = u / inner * n * inner + u % inner;
-    const float* from = x + first;
-    float* to = y + first;
+    const float* from = x + first;  // (n), inner apart
+    float* to = y + first;          // as from
     float m = -INFINITY;
     for (int64_t c = 0; c < n; ++c) m = from[c * inner] > m ? from[c * inner] : m;
     double sum = 0;
@@ -90,7 +90,7 @@ struct Sums {
 };
 struct Gradient {
   bool log;
-  __device__ void add(Sums* sums, float dy, float y) const {
+  __device__ void add(Sums* sums /* (1) */, float dy, float y) const {
     sums->first += static_cast<double>(log ? dy : y);
     if (!log) sums->products += static_cast<double>(dy) * static_cast<double>(y);
   }
@@ -169,8 +169,8 @@ unsigned rowBlocks(int64_t rows, int perBlock) {
 
 void run(const Softmax::Params& p, const Operands& o, Context& context) {
   if (p.outer * p.axis * p.inner == 0) return;
-  const float* x = o.in[0].f32();
-  float* y = o.out[0].f32();
+  const float* x = o.in[0].f32();  // (outer, axis, inner)
+  float* y = o.out[0].f32();       // as x
   const Finish finish{p.log};
   if (p.inner > 1) {
     context.launch("softmax columns", softmaxColumns, gridFor(p.outer * p.inner, context.multiprocessors), kThreads, 0, x, y,
@@ -188,8 +188,8 @@ void run(const Softmax::Params& p, const Operands& o, Context& context) {
 
 void run(const SoftmaxGrad::Params& p, const Operands& o, Context& context) {
   if (p.outer * p.axis * p.inner == 0) return;
-  const float *dy = o.in[0].f32(), *y = o.in[1].f32();
-  float* dx = o.out[0].f32();
+  const float *dy = o.in[0].f32(), *y = o.in[1].f32();  // (outer, axis, inner)
+  float* dx = o.out[0].f32();                           // as y
   const Gradient gradient{p.log};
   if (p.inner > 1) {
     context.launch("softmaxGrad columns", softmaxGradColumns, gridFor(p.outer * p.inner, context.multiprocessors), kThreads, 0, dy, y, dx,

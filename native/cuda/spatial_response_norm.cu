@@ -36,7 +36,7 @@ __global__ void __launch_bounds__(kThreads) tileKernel(Box b, int64_t tilesDown,
   CONVTAPE_SHARED(float, terms);  // (kTile + up + down, kTile + left + right), then sums (kTile + up + down, kTile)
   const int rows = static_cast<int>(kTile + b.up + b.down), columns = static_cast<int>(kTile + b.left + b.right);
   const int across = static_cast<int>(b.left + b.right) + 1, along = static_cast<int>(b.up + b.down) + 1;
-  float* const sums = terms + rows * columns;
+  float* const sums = terms + rows * columns;  // (kTile + up + down, kTile)
   const int x = static_cast<int>(threadIdx.x) % kTile, y = static_cast<int>(threadIdx.x) / kTile;
   for (int64_t u = blockIdx.x; u < b.planes * tilesDown * tilesAcross; u += gridDim.x) {
     const int64_t plane = u / tilesAcross / tilesDown, top = u / tilesAcross % tilesDown * kTile, left = u % tilesAcross * kTile;
@@ -139,8 +139,8 @@ void run(const SpatialResponseNorm::Params& p, const Operands& o, Context& conte
 void run(const SpatialResponseNormGrad::Params& p, const Operands& o, Context& context) {
   const int64_t count = p.planes * p.height * p.width;
   if (count == 0) return;
-  const float *dy = o.in[0].f32(), *x = o.in[1].f32();
-  float *dx = o.out[0].f32(), *terms = context.scratch<float>(static_cast<size_t>(count));
+  const float *dy = o.in[0].f32(), *x = o.in[1].f32();                                      // (planes, height, width)
+  float *dx = o.out[0].f32(), *terms = context.scratch<float>(static_cast<size_t>(count));  // as x
   withBeta(p.beta, [&](auto beta) {
     const Terms<decltype(beta)> stage{dy, x, dx, terms, p.alpha, p.k, beta};
     forWindows("spatialResponseNormGrad terms", p, false, stage, context);

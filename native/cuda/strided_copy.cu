@@ -53,7 +53,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <class T>
-void transpose(const Axes<2>& axes, int d, const T* from, T* to, Context& context) {
+void transpose(const Axes<2>& axes, int d, const T* from /* axes.stride[0] */, T* to /* axes.stride[1] */, Context& context) {
   Axes<2> outer = axes;
   outer.rank = 0;
   for (int i = 0; i < axes.rank - 1; ++i) {
@@ -76,7 +76,7 @@ void transpose(const Axes<2>& axes, int d, const T* from, T* to, Context& contex
 
 // Whether four neighbours can always be moved together.
 template <class T>
-bool inFours(const Axes<2>& axes, const T* from, const T* to) {
+bool inFours(const Axes<2>& axes, const T* from /* axes.stride[0] */, const T* to /* axes.stride[1] */) {
   if (axes.inner() % 4 || axes.innerStride(0) > 1 || axes.innerStride(1) != 1) return false;
   const bool broadcast = axes.innerStride(0) == 0;
   if (!aligned(to, 4 * sizeof(T)) || (!broadcast && !aligned(from, 4 * sizeof(T)))) return false;
@@ -86,7 +86,7 @@ bool inFours(const Axes<2>& axes, const T* from, const T* to) {
 }
 
 template <class T>
-void copy(const StridedCopy::Params& p, const T* from, T* to, Context& context) {
+void copy(const StridedCopy::Params& p, const T* from /* p.fromStrides */, T* to /* p.toStrides */, Context& context) {
   const Axes<2> axes(p.shape, {&p.fromStrides, &p.toStrides});
   const int64_t count = axes.count();
   if (count == 0) return;

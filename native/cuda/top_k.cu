@@ -23,8 +23,8 @@ __global__ void __launch_bounds__(kThreads) topKFew(const float* __restrict__ x,
                                                     int64_t rows, int64_t n, int k) {
   CONVTAPE_SHARED(uint64_t, memory);  // (kThreads / 32)
   for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
-    const float* from = x + row * n;
-    uint64_t next = 0;  // the least key that is not taken
+    const float* from = x + row * n;  // (n)
+    uint64_t next = 0;                // the least key that is not taken
     for (int j = 0; j < k; ++j) {
       uint64_t best = ~uint64_t{0};
       for (int64_t i = threadIdx.x; i < n; i += kThreads) {
@@ -48,10 +48,10 @@ __global__ void __launch_bounds__(kThreads) topKSort(const float* __restrict__ x
                                                      int32_t* __restrict__ indices,  // (rows, k)
                                                      uint64_t* scratch,              // (gridDim.x, padded) or null
                                                      int64_t rows, int64_t n, int64_t k, int64_t padded) {
-  CONVTAPE_SHARED(uint64_t, memory);  // (padded) or nothing
-  uint64_t* keys = kShared ? memory : scratch + blockIdx.x * padded;
+  CONVTAPE_SHARED(uint64_t, memory);                                  // (padded) or nothing
+  uint64_t* keys = kShared ? memory : scratch + blockIdx.x * padded;  // (padded)
   for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
-    const float* from = x + row * n;
+    const float* from = x + row * n;  // (n)
     for (int64_t i = threadIdx.x; i < padded; i += kThreads)
       keys[i] = i < n ? descendingKey(from[i], static_cast<uint32_t>(i)) : ~uint64_t{0};
     __syncthreads();
@@ -113,9 +113,9 @@ void describe(const void*, long long, int, char* text, size_t size) {
 
 void run(const TopK::Params& p, const Operands& o, Context& context) {
   if (p.rows == 0) return;
-  const float* x = o.in[0].f32();
-  float* values = o.out[0].f32();
-  int32_t* indices = o.out[1].i32();
+  const float* x = o.in[0].f32();     // (rows, n)
+  float* values = o.out[0].f32();     // (rows, k)
+  int32_t* indices = o.out[1].i32();  // (rows, k)
   const int64_t most = int64_t{1} << 20;
   const unsigned blocks = static_cast<unsigned>(p.rows < most ? p.rows : most);
   if (p.k <= kFew) {
@@ -134,7 +134,7 @@ void run(const TopK::Params& p, const Operands& o, Context& context) {
   const int64_t room = (int64_t{1} << 24) / padded, wanted = 2 * context.multiprocessors;
   int64_t few = p.rows < wanted ? p.rows : wanted;
   few = few < room ? few : room < 1 ? 1 : room;
-  uint64_t* keys = context.scratch<uint64_t>(static_cast<size_t>(few * padded));
+  uint64_t* keys = context.scratch<uint64_t>(static_cast<size_t>(few * padded));  // (few, padded)
   context.launch("topK sort, long rows", topKSort<false>, dim3(static_cast<unsigned>(few)), kThreads, 0, x, values, indices, keys, p.rows,
                  p.n, p.k, padded);
 }
@@ -142,8 +142,8 @@ void run(const TopK::Params& p, const Operands& o, Context& context) {
 void run(const TopKGrad::Params& p, const Operands& o, Context& context) {
   const int64_t count = p.rows * p.n;
   if (count == 0) return;
-  float* dx = o.out[0].f32();
-  int32_t* owner = reinterpret_cast<int32_t*>(dx);
+  float* dx = o.out[0].f32();                       // (rows, n)
+  int32_t* owner = reinterpret_cast<int32_t*>(dx);  // as dx
   context.launch("topKGrad clear", topKGradClear, gridFor(count, context.multiprocessors), kThreads, 0, owner, count);
   Report* wrong = context.report(p, describe);
   withIndex(count, [&](auto index) {

@@ -94,16 +94,16 @@ struct AbsGrad {
 
 template <class F>
 void unary(const Unary::Params& p, const Operands& o, Context& context, F f) {
-  const float* x = o.in[0].f32();
-  float* y = o.out[0].f32();
+  const float* x = o.in[0].f32();  // (count)
+  float* y = o.out[0].f32();       // (count)
   const int64_t vectors = vectorsOf(p.count, aligned(x, 16) && aligned(y, 16));
   context.launch("unary", unaryKernel<F>, elementGrid(p.count, vectors, context.multiprocessors), kThreads, 0, x, y, p.count, vectors, f);
 }
 
 template <class F>
 void unaryGrad(const UnaryGrad::Params& p, const Operands& o, Context& context, F f) {
-  const float *dy = o.in[0].f32(), *saved = o.in[1].f32();
-  float* dx = o.out[0].f32();
+  const float *dy = o.in[0].f32(), *saved = o.in[1].f32();  // (count)
+  float* dx = o.out[0].f32();                               // (count)
   const int64_t vectors = vectorsOf(p.count, aligned(dy, 16) && aligned(saved, 16) && aligned(dx, 16));
   context.launch("unaryGrad", unaryGradKernel<F>, elementGrid(p.count, vectors, context.multiprocessors), kThreads, 0, dy, saved, dx,
                  p.count, vectors, f);
