@@ -11,6 +11,11 @@ void check(cudaError_t status, const char* op, const char* call) {
   fail(kind, op, call, " failed: ", cudaGetErrorName(status), " (", cudaGetErrorString(status), ")");
 }
 
+cudaError_t cleared(cudaError_t status) noexcept {
+  if (status != cudaSuccess) cudaGetLastError();
+  return status;
+}
+
 void Context::launched(const char* name) {
   const cudaError_t status = cudaGetLastError();
   if (status == cudaSuccess) return;

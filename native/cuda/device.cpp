@@ -34,7 +34,10 @@ GpuDevice::GpuDevice(DeviceKind kind, int index) : Device(kind, index), arena_(i
   check(cudaGetDeviceProperties(&properties_, index), "", "cudaGetDeviceProperties");
   submit([this] { start(); });
   queue_.start();
-  completions_.submit([this] { cudaSetDevice(this->index); });
+  completions_.submit([this] {
+    const cudaError_t status = cleared(cudaSetDevice(this->index));
+    if (status != cudaSuccess) lose(status, "cudaSetDevice");
+  });
   completions_.start();
 }
 
@@ -50,9 +53,7 @@ void GpuDevice::start() {
     runner_.capability = properties_.major * 10 + properties_.minor;
     runner_.sharedLimit = properties_.sharedMemPerBlockOptin;
     // Blocks that copies still read are held by them, and what copies wrote the stream had waited for when the block was released.
-    runner_.makeRoom = [this] {
-      for (void* segment : arena_.takeFree(true)) cudaFree(segment);
-    };
+    runner_.makeRoom = [this] { freeSegments(arena_.takeFree(true)); };
   });
 }
 
@@ -93,6 +94,16 @@ std::shared_ptr<const Error> GpuDevice::lose(cudaError_t status, const std::stri
 void GpuDevice::throwIfLost() {
   drain();
   if (auto error = lost()) throw Error(*error);
+}
+
+void GpuDevice::asCaller(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const Error& e) {
+    if (e.kind != ErrorKind::Device) throw;
+    throwIfLost();
+    throw Error(e, str(" (on ", name(), ")"));
+  }
 }
 
 std::shared_ptr<const Error> GpuDevice::understand(const Error& error) {
@@ -195,27 +206,21 @@ std::shared_ptr<void> GpuDevice::pinnedFor(const char* what, size_t bytes) {
 }
 
 std::shared_ptr<void> GpuDevice::takePinned(size_t bytes) {
-  try {
-    return pinnedFor("", bytes);
-  } catch (const Error& e) {
-    if (e.kind == ErrorKind::Device) throwIfLost();
-    throw;
-  }
+  std::shared_ptr<void> memory;
+  asCaller([&] { memory = pinnedFor("", bytes); });
+  return memory;
 }
 
 void* GpuDevice::allocate(size_t bytes) {
   if (auto error = lost()) throw Error(*error);
   void* p = nullptr;
-  try {
-    p = arena_.tryAllocate(bytes);
-    if (!p) {
-      releaseCached();
+  asCaller([&] { p = arena_.tryAllocate(bytes); });
+  if (!p) {
+    releaseCached();
+    asCaller([&] {
       p = arena_.tryAllocate(bytes);
       if (!p) p = arena_.tryAllocate(bytes, true);
-    }
-  } catch (const Error& e) {
-    if (e.kind == ErrorKind::Device) throwIfLost();
-    throw;
+    });
   }
   if (!p) {
     const MemoryStats stats = arena_.stats();
@@ -254,10 +259,11 @@ size_t GpuDevice::releaseCached() {
   throwIfLost();  // it drains: what waits for completed work is let go, and is cached too
   const std::vector<void*> segments = arena_.takeFree();
   drain();  // work that uses them was queued before they were free
-  check(cudaSetDevice(index), "", "cudaSetDevice");
-  for (void* segment : segments) cudaFree(segment);
-  cudaGetLastError();
-  pinned_.trim();
+  asCaller([&] {
+    check(cudaSetDevice(index), "", "cudaSetDevice");
+    freeSegments(segments);
+    pinned_.trim();
+  });
   return before - arena_.stats().reserved;
 }
 

@@ -58,8 +58,9 @@ class GpuDevice : public Device {
   std::shared_ptr<const Error> understand(const Error& error);
   std::shared_ptr<const Error> lose(cudaError_t status, const std::string& during);
   std::shared_ptr<const Error> lost() const;
-  // For an error of CUDA's on a caller's thread: throws the device's loss where that is what it means.
   void throwIfLost();
+  // Runs `work` on a caller's thread: an error of CUDA's there is the device's loss where that is what it means, and names the device.
+  void asCaller(const std::function<void()>& work);
   std::shared_ptr<void> takePinned(size_t bytes);                   // on a caller's thread, who names the operator
   std::shared_ptr<void> pinnedFor(const char* what, size_t bytes);  // throws where there is no room
   // Runs `work` on the submission thread; the error where it fails, or where the device is lost.

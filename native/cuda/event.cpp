@@ -1,5 +1,7 @@
 #include "cuda/event.h"
 
+#include "cuda/kernels.h"
+
 namespace convtape::CONVTAPE_GPU {
 
 cudaEvent_t EventPool::take() {
@@ -13,7 +15,7 @@ cudaEvent_t EventPool::take() {
   }
   cudaEvent_t event = nullptr;
   // Blocking: a thread that waits for the GPU leaves its core to others.
-  return cudaEventCreateWithFlags(&event, cudaEventDisableTiming | cudaEventBlockingSync) == cudaSuccess ? event : nullptr;
+  return cleared(cudaEventCreateWithFlags(&event, cudaEventDisableTiming | cudaEventBlockingSync)) == cudaSuccess ? event : nullptr;
 }
 
 void EventPool::give(cudaEvent_t event) {
@@ -27,12 +29,12 @@ GpuEvent::~GpuEvent() {
 
 void GpuEvent::record(cudaStream_t stream) {
   cudaEvent_t event = stream ? pool_.take() : nullptr;
-  if (event && cudaEventRecord(event, stream) != cudaSuccess) {
+  if (event && cleared(cudaEventRecord(event, stream)) != cudaSuccess) {
     pool_.give(event);
     event = nullptr;
   }
   // Without one nobody would wait. What is queued so far is done behind this, or the device has failed, as whoever waits is told.
-  const cudaError_t status = stream && !event ? cudaStreamSynchronize(stream) : cudaSuccess;
+  const cudaError_t status = stream && !event ? cleared(cudaStreamSynchronize(stream)) : cudaSuccess;
   std::lock_guard<std::mutex> lock(mutex_);
   event_ = event;
   status_ = status;
@@ -53,7 +55,7 @@ cudaError_t GpuEvent::synchronize() {
 
 bool GpuEvent::done() {
   std::lock_guard<std::mutex> lock(mutex_);
-  return set_ && (!event_ || cudaEventQuery(event_) != cudaErrorNotReady);
+  return set_ && (!event_ || cleared(cudaEventQuery(event_)) != cudaErrorNotReady);
 }
 
 }  // namespace convtape::CONVTAPE_GPU

@@ -60,6 +60,7 @@ class Context {
   template <class... Params, class... Args>
   void launch(const char* name, void (*kernel)(Params...), dim3 grid, dim3 block, size_t sharedBytes, Args... args) {
     if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
+    launching(name);
     launchKernel(name, kernel, grid, block, sharedBytes, stream, args...);
     launched(name);
   }
@@ -68,7 +69,8 @@ class Context {
   ~Context() = default;
   virtual void* scratchBytes(size_t bytes) = 0;
   virtual Report* reportTo(const void* params, size_t bytes, Describe describe) = 0;
-  virtual void launched(const char* name);  // throws where the launch failed (context.cpp)
+  virtual void launching(const char*) {}  // before it, since its fault may be noticed on another thread at once
+  void launched(const char* name);        // throws where the launch failed (context.cpp)
 };
 
 #define CONVTAPE_DECLARE(Op) void run(const Op::Params& p, const Operands& o, Context& context);
@@ -90,6 +92,8 @@ const KernelTable& kernels();
 
 // Throws where a call of the runtime's failed: the operator or what was tried, and CUDA's own text.
 void check(cudaError_t status, const char* op, const char* call);
+// For calls whose failure the caller deals with: hands it on, and the next launch does not find it.
+cudaError_t cleared(cudaError_t status) noexcept;
 void throwReport(const char* op, const void* params, Report report, Describe describe);  // nothing where there is no report
 
 }  // namespace convtape::CONVTAPE_GPU

@@ -1,6 +1,7 @@
 #include "cuda/memory.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "core/error.h"
 #include "cuda/kernels.h"
@@ -21,6 +22,14 @@ size_t roundUp(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
 size_t addressOf(const void* p) { return reinterpret_cast<size_t>(p); }
 
+// Of several calls, all of which are to be made.
+struct FirstFailure {
+  cudaError_t status = cudaSuccess;
+  void note(cudaError_t next) {
+    if (cleared(next) != cudaSuccess && status == cudaSuccess) status = next;
+  }
+};
+
 }  // namespace
 
 bool SegmentArena::grow(size_t size, bool lastTry) {
@@ -34,14 +43,13 @@ bool SegmentArena::grow(size_t size, bool lastTry) {
     if (!lastTry && wanted + headroom > free) continue;
     void* p = nullptr;
     // The gap at the end keeps pieces of neighbouring segments apart: no copy may cross from one into the other.
-    const cudaError_t status = cudaMalloc(&p, wanted + kAlign);
+    const cudaError_t status = cleared(cudaMalloc(&p, wanted + kAlign));
     if (status == cudaSuccess) {
       segments_.emplace(addressOf(p), Segment{wanted});
       free_.insert(addressOf(p), wanted);
       stats_.reserved += wanted + kAlign;
       return true;
     }
-    cudaGetLastError();  // told by the return value; the next launch must not find it
     if (status != cudaErrorMemoryAllocation) check(status, "", "cudaMalloc");
   }
   return false;
@@ -104,6 +112,12 @@ std::vector<void*> SegmentArena::takeFree(bool settled) {
   return whole;
 }
 
+void freeSegments(const std::vector<void*>& segments) {
+  FirstFailure failure;
+  for (void* segment : segments) failure.note(cudaFree(segment));
+  check(failure.status, "", "cudaFree");
+}
+
 MemoryStats SegmentArena::stats() const {
   std::lock_guard<std::mutex> lock(mutex_);
   return stats_;
@@ -116,9 +130,8 @@ void SegmentArena::resetPeak() {
 
 Scratch::Piece Scratch::allocate(size_t bytes) {
   Piece made{nullptr, bytes};
-  const cudaError_t status = cudaMalloc(&made.data, bytes);
+  const cudaError_t status = cleared(cudaMalloc(&made.data, bytes));
   if (status == cudaSuccess) return made;
-  cudaGetLastError();
   if (status != cudaErrorMemoryAllocation) check(status, "", "cudaMalloc");
   return {nullptr, 0};
 }
@@ -162,15 +175,16 @@ void Scratch::reset(cudaStream_t stream) {
   used_ = 0;
   if (chunks_.size() < 2) return;
   // The largest alone serves the next such operator.
-  cudaStreamSynchronize(stream);
+  check(cudaStreamSynchronize(stream), "", "cudaStreamSynchronize");
   freeAllBut(1);
 }
 
 void Scratch::freeAllBut(size_t last) {
   while (chunks_.size() > last) {
-    cudaFree(chunks_.front().data);
-    reserved_ -= chunks_.front().bytes;
+    const Piece piece = chunks_.front();
     chunks_.erase(chunks_.begin());
+    reserved_ -= piece.bytes;
+    check(cudaFree(piece.data), "", "cudaFree");
   }
 }
 
@@ -201,9 +215,8 @@ std::shared_ptr<void> PinnedPool::take(size_t bytes) {
 void* PinnedPool::fresh(size_t size) {
   check(cudaSetDevice(device_), "", "cudaSetDevice");
   void* data = nullptr;
-  const cudaError_t status = cudaMallocHost(&data, size);
+  const cudaError_t status = cleared(cudaMallocHost(&data, size));
   if (status == cudaSuccess) return data;
-  cudaGetLastError();
   if (status != cudaErrorMemoryAllocation) check(status, "", "cudaMallocHost");
   return nullptr;
 }
@@ -217,7 +230,11 @@ void PinnedPool::give(void* data, size_t size) {
       return;
     }
   }
-  cudaFreeHost(data);
+  // A last reference goes where nothing may be thrown. Of a device that is lost every one of these fails: said once.
+  const cudaError_t status = cleared(cudaFreeHost(data));
+  if (status != cudaSuccess && !freeFailed_.exchange(true))
+    std::fprintf(stderr, "convtape: cudaFreeHost failed: %s (%s), of %zu MB of page-locked memory of device %d\n", cudaGetErrorName(status),
+                 cudaGetErrorString(status), size / kMegabyte, device_);
 }
 
 size_t PinnedPool::trim() {
@@ -228,10 +245,12 @@ size_t PinnedPool::trim() {
     kept_ = 0;
   }
   size_t bytes = 0;
+  FirstFailure failure;
   for (const auto& [size, data] : taken) {
-    cudaFreeHost(data);
+    failure.note(cudaFreeHost(data));
     bytes += size;
   }
+  check(failure.status, "", "cudaFreeHost");
   return bytes;
 }
 

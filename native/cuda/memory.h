@@ -52,6 +52,9 @@ class SegmentArena {
   MemoryStats stats_;
 };
 
+// Gives back what takeFree took, all of it; then throws the first failure, if there was one.
+void freeSegments(const std::vector<void*>& segments);
+
 // Scratch memory of kernels, for one thread and one stream: a piece may be handed out again to the next operator, which runs behind.
 class Scratch {
  public:
@@ -90,6 +93,7 @@ class PinnedPool {
   std::mutex mutex_;
   std::multimap<size_t, void*> free_;
   size_t kept_ = 0;
+  std::atomic<bool> freeFailed_{false};
 };
 
 }  // namespace convtape::CONVTAPE_GPU

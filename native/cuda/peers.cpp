@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "cuda/kernels.h"
+
 namespace convtape::CONVTAPE_GPU {
 namespace {
 
@@ -65,13 +67,9 @@ bool arrives(int from, int to) {
 
 bool find(int from, int to) {
   int can = 0;
-  if (cudaDeviceCanAccessPeer(&can, to, from) != cudaSuccess || !can) {
-    cudaGetLastError();
-    return false;
-  }
-  if (cudaSetDevice(to) != cudaSuccess) return false;
-  const cudaError_t status = cudaDeviceEnablePeerAccess(from, 0);
-  cudaGetLastError();
+  if (cleared(cudaDeviceCanAccessPeer(&can, to, from)) != cudaSuccess || !can) return false;
+  if (cleared(cudaSetDevice(to)) != cudaSuccess) return false;
+  const cudaError_t status = cleared(cudaDeviceEnablePeerAccess(from, 0));
   return (status == cudaSuccess || status == cudaErrorPeerAccessAlreadyEnabled) && arrives(from, to);
 }
 
@@ -84,9 +82,11 @@ bool canCopyDirectly(int from, int to) {
   const auto known = answers->find({from, to});
   if (known != answers->end()) return known->second;
   int selected = 0;
-  cudaGetDevice(&selected);
+  // As it was, where that can be: of a lost device these fail, which is no reason not to answer for two others. Nothing here relies on
+  // what the caller's thread has selected.
+  const bool selectable = cleared(cudaGetDevice(&selected)) == cudaSuccess;
   const bool answer = find(from, to);
-  cudaSetDevice(selected);
+  if (selectable) cleared(cudaSetDevice(selected));
   return answers->emplace(std::make_pair(from, to), answer).first->second;
 }
 

@@ -23,10 +23,20 @@ void Runner::run(int number, const void* params, const Operands& operands, Preci
   op = opInfo(number).name;
   precision = wanted;
   describe_ = nullptr;
-  struct Reset {
-    Runner& runner;
-    ~Reset() { runner.scratch_.reset(runner.stream); }
-  } reset{*this};
+  try {
+    queueAndReport(number, params, operands);
+  } catch (...) {
+    try {
+      scratch_.reset(stream);
+    } catch (const Error&) {
+      // The operator's own error is told; where the device is lost, whoever looks into that error finds out.
+    }
+    throw;
+  }
+  scratch_.reset(stream);
+}
+
+void Runner::queueAndReport(int number, const void* params, const Operands& operands) {
   kernels().kernels[number](params, operands, *this);
   if (describe_) {
     Report report = kNoReport;
@@ -49,12 +59,9 @@ Report* Runner::reportTo(const void* params, size_t bytes, Describe describe) {
   return deviceReport_;
 }
 
-void Runner::launched(const char* kernel) {
-  {
-    std::lock_guard<std::mutex> lock(recentMutex_);
-    recent_[launches_++ % kRecent] = {op, kernel};
-  }
-  Context::launched(kernel);
+void Runner::launching(const char* kernel) {
+  std::lock_guard<std::mutex> lock(recentMutex_);
+  recent_[launches_++ % kRecent] = {op, kernel};
 }
 
 std::string Runner::operatorOf(const std::string& kernel) const {

@@ -26,9 +26,10 @@ class Runner : public Context {
  protected:
   void* scratchBytes(size_t bytes) override { return scratch_.take(bytes, stream, makeRoom); }
   Report* reportTo(const void* params, size_t bytes, Describe describe) override;
-  void launched(const char* kernel) override;
+  void launching(const char* kernel) override;
 
  private:
+  void queueAndReport(int number, const void* params, const Operands& operands);
   void finish();
 
   struct Recent {

@@ -39,6 +39,12 @@ cudaError_t give(cudaError_t error) {
   return error;
 }
 
+// Under the mutex.
+bool freeFails() {
+  long& n = runtimeOptions().failFree;
+  return n > 0 && --n == 0;
+}
+
 const char* setting(const char* name) {
   const char* text = std::getenv(name);
   return text ? text : "";
@@ -85,6 +91,7 @@ void start() {
                                                  : PeerPolicy::Direct;
     runtimeOptions().clockKHz = std::atoi(setting("CONVTAPE_SIM_CLOCK_KHZ"));
     runtimeOptions().failAllocation = std::atol(setting("CONVTAPE_SIM_FAIL_ALLOCATION"));
+    runtimeOptions().failFree = std::atol(setting("CONVTAPE_SIM_FAIL_FREE"));
     if (std::sscanf(setting("CONVTAPE_SIM_LOSE"), "%d:%ld", &runtimeOptions().loseDevice, &runtimeOptions().loseAt) != 2)
       runtimeOptions().loseDevice = -1;
     if (const long mb = std::atol(setting("CONVTAPE_SIM_MEMORY_MB"))) runtimeOptions().memoryBytes = static_cast<size_t>(mb) << 20;
@@ -321,6 +328,7 @@ cudaError_t cudaFree(void* p) {
   if (presence(device) != cudaSuccess) return give(presence(device));
   Machine::instance().waitForDevice(device);
   std::lock_guard<std::mutex> lock(simt::arenaMutex);
+  if (simt::freeFails()) return give(cudaErrorInvalidValue);
   auto& heap = simt::heaps[device];
   const auto used = heap.used.find(static_cast<size_t>(static_cast<char*>(p) - simt::arena(device).base));
   if (used == heap.used.end()) return give(cudaErrorInvalidValue);
@@ -345,6 +353,7 @@ cudaError_t cudaMallocHost(void** p, size_t bytes) {
 cudaError_t cudaFreeHost(void* p) {
   if (!p) return cudaSuccess;
   std::lock_guard<std::mutex> lock(simt::arenaMutex);
+  if (simt::freeFails()) return give(cudaErrorInvalidValue);
   const auto piece = simt::pinnedPieces.find(p);
   if (piece == simt::pinnedPieces.end()) return give(cudaErrorInvalidValue);
   simt::heaps[piece->second.first].pinned -= piece->second.second;

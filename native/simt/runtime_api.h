@@ -27,7 +27,8 @@ enum class PeerPolicy {
 // CONVTAPE_SIM (devices), CONVTAPE_SIM_SEED, CONVTAPE_SIM_COPIES and CONVTAPE_SIM_STREAMS (eager, lazy, random),
 // CONVTAPE_SIM_PEER (direct, refused, oneway, lying), CONVTAPE_SIM_CHECK (1, 0), CONVTAPE_SIM_MEMORY_MB (a device's memory),
 // CONVTAPE_SIM_PINNED_KB (page-locked memory that can be had for a device),
-// CONVTAPE_SIM_FAIL_ALLOCATION (the n-th cudaMalloc fails), CONVTAPE_SIM_LOSE (d:n, device d is gone from its n-th kernel on),
+// CONVTAPE_SIM_FAIL_ALLOCATION (the n-th cudaMalloc fails), CONVTAPE_SIM_FAIL_FREE (the n-th cudaFree or cudaFreeHost),
+// CONVTAPE_SIM_LOSE (d:n, device d is gone from its n-th kernel on),
 // CONVTAPE_SIM_CLOCK_KHZ (the clock that a device names).
 struct RuntimeOptions {
   StreamPolicy streams = StreamPolicy::Random;
@@ -36,6 +37,7 @@ struct RuntimeOptions {
   size_t pinnedBytes = ~size_t{0};  // page-locked memory that can be had for a device
   int clockKHz = 0;                 // of units and memory, as the driver names it; 0: it names none
   long failAllocation = 0;          // the n-th cudaMalloc from now fails; 0: none does
+  long failFree = 0;                // the same of cudaFree and cudaFreeHost
   int loseDevice = -1;
   long loseAt = 0;  // the kernel from which loseDevice is gone, counted from 1
 };

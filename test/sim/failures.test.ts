@@ -171,6 +171,17 @@ test.each(policies)('a cache that queued work has yet to read is not given back,
   expect(result.sums).toEqual([result.expected, result.expected]);
 });
 
+test.each([
+  [1, 1, 'spatialResponseNormGrad: cudaFree'],
+  [2, 3, 'cudaFree'],
+  [3, 3, 'cudaFreeHost'],
+])('memory that cannot be given back, call %d: one error, and no launch is blamed for it', async (n, place, call) => {
+  const settings = { CONVTAPE_SIM_FAIL_FREE: String(n), CONVTAPE_SIM_CHECK: '0' };
+  const errors = Array(5).fill('no error');
+  errors[place] = `ERR_DEVICE: ${call} failed: cudaErrorInvalidValue (cudaErrorInvalidValue) (on sim:0)`;
+  expect(await scenario('unfreed', settings)).toEqual({ errors, works: true });
+});
+
 test('a label out of range', async () => {
   expect(await scenario('label')).toEqual({
     read: 'RangeError: crossEntropy: label 9 in row 1 is outside 0 … 3 (on sim:0)',

@@ -369,6 +369,21 @@ const scenarios: Record<string, () => Promise<object>> = {
     return { error, sums, expected: 2 * FILLING };
   },
 
+  /** Memory cannot be given back (CONVTAPE_SIM_FAIL_FREE): scratch memory that grew, behind the second operator, or what is cached. */
+  async unfreed() {
+    using s = scope();
+    const errors: string[] = [];
+    for (const width of [64, 1024, 64]) {
+      const x = zeros([1, 1, 1024, width], { device: sim0 }) as Tensor;
+      const seed = full([1, 1, 1024, width], 3, { device: sim0 }) as Tensor;
+      errors.push(await message(responseGradient(x, seed).data()));
+    }
+    zeros([3 << 20], { device: sim0 }).dispose();
+    for (let i = 0; i < 2; i++) errors.push(await message((async () => sim0.releaseCached())()));
+    void s;
+    return { errors, works: await works(sim0) };
+  },
+
   /** A kernel finds a wrong value: the call fails, what depends on it is not done, and the device goes on. */
   async label() {
     using s = scope();
