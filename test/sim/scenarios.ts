@@ -160,7 +160,11 @@ const scenarios: Record<string, () => Promise<object>> = {
     {
       using s = scope();
       const own = tensor([1, -2, 3, -4], { device: sim0 });
-      const x = tensor([1, -2, 3, -4], { device: sim1 });
+      // What is noticed to be gone gives no memory. So sim:1 waits for sim:0 until everything here has been queued: for the check of these
+      // labels, behind a long sum.
+      ops.sum(zeros([1 << 20], { device: sim0 }));
+      ops.crossEntropy(zeros([2, 4], { device: sim0 }), tensor([1, 0], { dtype: 'i32', device: sim0 }));
+      const x = own.to(sim1);
       let y: Tensor<any> = x;
       for (let i = 0; i < 6; i++) y = i % 2 ? ops.square(y) : ops.relu(y);
       const sent = y.to(sim0);
@@ -176,6 +180,7 @@ const scenarios: Record<string, () => Promise<object>> = {
       void s;
     }
     const other = await works(sim0);
+    await message(sim1.synchronize());
     await sim0.synchronize();
     return { errors, rest, other, left: [sim0, sim1].map((d) => d.memory().allocated) };
   },
