@@ -9,8 +9,9 @@ export function namingOutOfMemory<T>(operator: string, work: () => T): T {
     // The innermost operator names itself: one made of others leaves its message alone.
     if (!error.message.startsWith('out of memory')) throw error;
     const before = error.message;
+    const stack = error.stack; // with source maps it is made when first read, and then of the message that is there
     error.message = `${operator}: ${before}`;
-    error.stack = error.stack?.replace(before, error.message); // what Node prints where nobody catches it
+    error.stack = stack?.replace(before, error.message); // what Node prints where nobody catches it
     throw error;
   }
 }

@@ -29,7 +29,7 @@ function thrown(call: () => unknown): string | null {
     return null;
   } catch (error) {
     const { code, message, stack } = error as NodeJS.ErrnoException;
-    if (!stack?.includes(message)) return `the stack does not show the message: ${stack}`;
+    if (!stack?.startsWith(`Error: ${message}\n`)) return `the stack does not show the message: ${stack}`;
     return `${code}: ${message}`;
   }
 }
