@@ -4,6 +4,9 @@
 
 #include "core/error.h"
 #include "cpu/device.h"
+#ifdef CONVTAPE_SIM
+#include "simt/settings.h"
+#endif
 
 namespace convtape {
 
@@ -31,6 +34,9 @@ DeviceRegistry::DeviceRegistry() {
   const auto add = [this](std::vector<std::unique_ptr<Device>> made) {
     for (auto& device : made) devices_.push_back(std::move(device));
   };
+#ifdef CONVTAPE_SIM
+  simt::readSettings();  // what is refused is refused before a device has started
+#endif
   add(cpu::createDevices());
 #ifdef CONVTAPE_CUDA
   add(cuda::createDevices());

@@ -17,6 +17,7 @@
 #include "core/free_list.h"
 #include "simt/machine.h"
 #include "simt/runtime_api.h"
+#include "simt/settings.h"
 #include "simt/shadow.h"
 
 namespace simt {
@@ -45,11 +46,6 @@ bool freeFails() {
   return n > 0 && --n == 0;
 }
 
-const char* setting(const char* name) {
-  const char* text = std::getenv(name);
-  return text ? text : "";
-}
-
 // What every call answers that has to do with a device which is gone; a kernel's fault is told where something waits.
 cudaError_t presence(int device) { return Machine::instance().lost(device) ? cudaErrorDevicesUnavailable : cudaSuccess; }
 cudaError_t state(int device) {
@@ -76,26 +72,7 @@ void onSegmentationFault(int signal, siginfo_t* info, void* context) {
 
 void start() {
   static const bool started = [] {
-    const auto policy = [](const char* name, auto fallback, auto eager, auto lazy) {
-      const std::string text = setting(name);
-      return text == "eager" ? eager : text == "lazy" ? lazy : fallback;
-    };
-    if (*setting("CONVTAPE_SIM_SEED")) options().seed = std::strtoull(setting("CONVTAPE_SIM_SEED"), nullptr, 10);
-    options().copies = policy("CONVTAPE_SIM_COPIES", CopyPolicy::Random, CopyPolicy::Eager, CopyPolicy::Lazy);
-    options().check = std::string(setting("CONVTAPE_SIM_CHECK")) != "0";
-    runtimeOptions().streams = policy("CONVTAPE_SIM_STREAMS", StreamPolicy::Random, StreamPolicy::Eager, StreamPolicy::Lazy);
-    const std::string peers = setting("CONVTAPE_SIM_PEER");
-    runtimeOptions().peers = peers == "refused"  ? PeerPolicy::Refused
-                             : peers == "oneway" ? PeerPolicy::OneWay
-                             : peers == "lying"  ? PeerPolicy::Lying
-                                                 : PeerPolicy::Direct;
-    runtimeOptions().clockKHz = std::atoi(setting("CONVTAPE_SIM_CLOCK_KHZ"));
-    runtimeOptions().failAllocation = std::atol(setting("CONVTAPE_SIM_FAIL_ALLOCATION"));
-    runtimeOptions().failFree = std::atol(setting("CONVTAPE_SIM_FAIL_FREE"));
-    if (std::sscanf(setting("CONVTAPE_SIM_LOSE"), "%d:%ld", &runtimeOptions().loseDevice, &runtimeOptions().loseAt) != 2)
-      runtimeOptions().loseDevice = -1;
-    if (const long mb = std::atol(setting("CONVTAPE_SIM_MEMORY_MB"))) runtimeOptions().memoryBytes = static_cast<size_t>(mb) << 20;
-    if (const long kb = std::atol(setting("CONVTAPE_SIM_PINNED_KB"))) runtimeOptions().pinnedBytes = static_cast<size_t>(kb) << 10;
+    readSettings();
     struct sigaction action = {};
     action.sa_sigaction = onSegmentationFault;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;

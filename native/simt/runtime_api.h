@@ -24,12 +24,7 @@ enum class PeerPolicy {
   Lying    // granted, and what is copied does not arrive
 };
 
-// CONVTAPE_SIM (devices), CONVTAPE_SIM_SEED, CONVTAPE_SIM_COPIES and CONVTAPE_SIM_STREAMS (eager, lazy, random),
-// CONVTAPE_SIM_PEER (direct, refused, oneway, lying), CONVTAPE_SIM_CHECK (1, 0), CONVTAPE_SIM_MEMORY_MB (a device's memory),
-// CONVTAPE_SIM_PINNED_KB (page-locked memory that can be had for a device),
-// CONVTAPE_SIM_FAIL_ALLOCATION (the n-th cudaMalloc fails), CONVTAPE_SIM_FAIL_FREE (the n-th cudaFree or cudaFreeHost),
-// CONVTAPE_SIM_LOSE (d:n, device d is gone from its n-th kernel on),
-// CONVTAPE_SIM_CLOCK_KHZ (the clock that a device names).
+// From the environment: simt/settings.h.
 struct RuntimeOptions {
   StreamPolicy streams = StreamPolicy::Random;
   PeerPolicy peers = PeerPolicy::Direct;

@@ -45,13 +45,18 @@ test('the README names every environment variable that the package reads, docs/s
       if (entry.isDirectory()) visit(path);
       else if (/\.(ts|cpp|mjs)$/.test(path))
         for (const [, name] of readFileSync(path, 'utf8').matchAll(
-          /(?:process\.env\.|process\.env\['|\b\w+\(")(CONVTAPE_[A-Z_]+)\b/g,
+          /(?:process\.env\.|process\.env\['|[\w>]\(\s*")(CONVTAPE_[A-Z_]+)\b/g,
         ))
           read.add(name!);
     }
   };
   for (const folder of ['lib', 'native', 'scripts']) visit(join(root, folder));
   expect(read.size).toBeGreaterThan(3);
-  const page = (name: string) => (name.startsWith('CONVTAPE_SIM_') ? 'docs/simulator.md' : 'README.md');
-  expect([...read].filter((name) => !text(page(name)).includes(`\`${name}`))).toEqual([]);
+  const simulators = [...read].filter((name) => /^CONVTAPE_SIM(_|$)/.test(name));
+  const others = [...read].filter((name) => !simulators.includes(name));
+  expect(others.filter((name) => !text('README.md').includes(`\`${name}`))).toEqual([]);
+  const table = [...text('docs/simulator.md').matchAll(/^\| `(\w+)` \|/gm)].map((m) => m[1]!);
+  expect([...table].sort()).toEqual(simulators.sort());
+  expect(text('README.md')).toContain(`\`${table[0]}\` | simulated GPUs`);
+  expect(text('README.md')).toContain(`\`${table[1]}\` to \`${table.at(-1)}\``);
 });
