@@ -16,10 +16,11 @@ async function json(script: string, args: string[], settings: Record<string, str
 export const scenario = (name: string, settings: Record<string, string> = {}, ...args: string[]): Promise<any> =>
   json('scenarios.ts', [name, ...args], settings, 240_000);
 
-/** The simulator's settings, and the bits (or the error) of every operator's sample calls. */
+/** The device's name and the simulator's settings, and the bits (or the error) of every operator's sample calls on the device. */
 export const sampleCalls = (
+  device: string,
   settings: Record<string, string>,
-): Promise<{ settings: string; calls: Record<string, string> }> => json('sample_calls.ts', [], settings, 240_000);
+): Promise<{ settings: string; calls: Record<string, string> }> => json('sample_calls.ts', [device], settings, 240_000);
 
 export interface Training {
   losses: number[];
