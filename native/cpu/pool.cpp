@@ -34,9 +34,19 @@ void Pool::setNumThreads(int n) {
   while (started_.load() < n - 1) std::thread([this, worker = started_.fetch_add(1) + 1] { helperLoop(worker); }).detach();
 }
 
+int64_t Pool::Job::take(bool below) {
+  uint64_t now = rest.load(std::memory_order_relaxed);
+  for (;;) {
+    const auto first = static_cast<uint32_t>(now >> 32), left = static_cast<uint32_t>(now);
+    if (left == 0) return -1;
+    const uint64_t then = below ? packed(first + 1, left - 1) : packed(first, left - 1);
+    if (rest.compare_exchange_weak(now, then)) return below ? first : int64_t{first} + left - 1;
+  }
+}
+
 void Pool::run(int64_t tasks, TaskFn fn, void* context, int workers) {
   Job* job = nullptr;
-  if (tasks > 1 && numThreads() > 1)
+  if (tasks > 1 && tasks <= kMostTasks && numThreads() > 1)
     for (Job& candidate : jobs_) {
       bool expected = false;
       if (candidate.taken.compare_exchange_strong(expected, true)) {
@@ -48,15 +58,14 @@ void Pool::run(int64_t tasks, TaskFn fn, void* context, int workers) {
     for (int64_t i = 0; i < tasks; ++i) fn(context, i, 0);
     return;
   }
-  job->tasks = tasks;
   job->workers = workers;
   job->fn = fn;
   job->context = context;
-  job->next.store(0);
+  job->rest.store(Job::packed(0, static_cast<uint32_t>(tasks)));
   job->open.store(true);
   openJobs_.fetch_add(1);
   if (busy_.load() < numThreads()) wake();
-  for (int64_t i; (i = job->next.fetch_add(1)) < tasks;) fn(context, i, 0);
+  for (int64_t i; (i = job->take(true)) >= 0;) fn(context, i, 0);
   openJobs_.fetch_sub(1);
   job->open.store(false);
   while (job->helpers.load() != 0) pause();
@@ -82,8 +91,8 @@ bool Pool::helpOnce(int worker) {
       // `open` is read again only now that the owner would wait for this helper.
       if (job.open.load() && worker < job.workers) {
         while (busy_.load() <= numThreads()) {
-          const int64_t i = job.next.fetch_add(1);
-          if (i >= job.tasks) break;
+          const int64_t i = job.take(false);
+          if (i < 0) break;
           job.fn(job.context, i, worker);
           helped = true;
         }

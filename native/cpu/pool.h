@@ -51,13 +51,17 @@ class Pool {
     std::atomic<bool> taken{false};  // a device's thread owns the slot
     std::atomic<bool> open{false};   // helpers may look at the fields below
     std::atomic<int> helpers{0};     // helpers that are looking
-    std::atomic<int64_t> next{0};
-    int64_t tasks = 0;
+    // Tasks that nobody has begun: from `first` up to, and without, `first + left`. The owner takes them from below and helpers from
+    // above, so that of two runs over the same data a thread finds in its caches what it left there.
+    std::atomic<uint64_t> rest{0};
+    static uint64_t packed(uint32_t first, uint32_t left) { return uint64_t{first} << 32 | left; }
+    int64_t take(bool below);  // −1 where none is left
     int workers = 0;
     TaskFn fn = nullptr;
     void* context = nullptr;
   };
   static constexpr int kJobs = 64;
+  static constexpr int64_t kMostTasks = 0xffffffff;  // that threads share; of more the caller runs all
 
   bool wanted() const { return openJobs_.load() > 0 && busy_.load() < numThreads(); }
   void wake();
