@@ -30,10 +30,11 @@ export class ParameterAverage implements Disposable {
     if (made % EVERY !== 0) return;
     const weight = Math.max(1 - this.#decay, EVERY / made);
     noGrad(() => {
-      using s = scope();
-      for (const [name, mean] of Object.entries(this.model.params))
+      for (const [name, mean] of Object.entries(this.model.params)) {
+        using s = scope(); // a layer's at a time: together they would be three times the network
         mean.copyFrom(add(mul(mean, 1 - weight), mul(learned.params[name]!, weight)));
-      void s;
+        void s;
+      }
     });
   }
 

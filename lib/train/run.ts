@@ -130,7 +130,7 @@ export async function train(input: RecipeInput, options: TrainOptions): Promise<
     log?.close();
     eventFile?.close();
     run.parts.optimiser.dispose();
-    run.parts.average?.model.dispose();
+    run.parts.average?.[Symbol.dispose]();
     run.parts.model.dispose();
     if (!resuming) folder.removeIfEmpty();
   }
@@ -188,7 +188,7 @@ async function assemble(
       else average.model.load(model.params);
     }
   } catch (error) {
-    average?.model.dispose();
+    average?.[Symbol.dispose]();
     optimiser.dispose();
     model.dispose();
     throw error;
