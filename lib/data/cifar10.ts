@@ -22,13 +22,12 @@ export async function openCifar10(dir: string, log?: (line: string) => void): Pr
   const classes = await readNames(join(folder, 'batches.meta.txt'));
   const batches: Buffer[] = [];
   for (const file of files) batches.push(await readBatch(join(folder, `${file}.bin`), classes.length));
-  const others = files.filter((_, i) => batches[i]!.length !== RECORDS * RECORD);
-  const notices = others.map((file) => {
-    const images = batches[files.indexOf(file)]!.length / RECORD;
-    return `${file}.bin holds ${images} images; the original has ${RECORDS}`;
+  const notices = files.flatMap((file, i) => {
+    const images = batches[i]!.length / RECORD;
+    return images === RECORDS ? [] : [`${file}.bin holds ${images} images; the original has ${RECORDS}`];
   });
   // Six files of other sizes are a set that somebody made; some beside the original's were cut, if at a record's end.
-  if (others.length > 0 && others.length < files.length)
+  if (notices.length > 0 && notices.length < files.length)
     throw new DataError(`cifar10: ${join(folder, notices[0]!)}, and so do other files here: fetch it again`);
   for (const notice of notices) log?.(`cifar10: ${notice}`);
   return {

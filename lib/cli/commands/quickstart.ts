@@ -106,7 +106,7 @@ export async function runQuickstart(
 
 /**
  * The small sample of the images needs more passes, and each takes less. A machine that is fast takes half as many again in the same time, by
- * the speed of a few steps: four minutes of training are for all.
+ * the speed of some seconds of steps: four minutes of training are for all.
  */
 async function passesFor(input: RecipeInput, images: number): Promise<number> {
   if (images < 60_000) return Math.min(80, Math.ceil(LEAST_PASSES * Math.sqrt(60_000 / images)));
