@@ -25,11 +25,11 @@ class OverlappingPool {
       for (int64_t plane = first; plane < last; ++plane) {
         float* to = out.next(outPlane);
         const float* from = x + plane * p_.height * p_.width;
-        forBlocks(p_.outWidth, [&](int64_t j, auto lanes) {
-          uint8_t* places = index ? index + plane * outPlane + j : nullptr;
-          const float* ahead = j == 0 && plane + 1 < last ? from + p_.height * p_.width : nullptr;
-          if (!slideDown<false>(from + 2 * j, to + j, places, ahead, lanes)) slideDown<true>(from + 2 * j, to + j, places, nullptr, lanes);
-        });
+        uint8_t* places = index ? index + plane * outPlane : nullptr;
+        if (p_.outWidth < kLanes)
+          slideDown<1>(from, to, places, 0, Part{static_cast<int>(p_.outWidth)});
+        else
+          for (int64_t block = 0; block < blocks(); block += kAbreast) slideDownFrom(block, from, to, places);
       }
       out.finish();
     });
@@ -52,11 +52,12 @@ class OverlappingPool {
   }
 
  private:
-  // The columns of a plane are walked one vector after the other, too few bytes of a row at a time for the processor to see a stream:
-  // the first vector asks for the next plane on its way.
-  void prefetchRows(const float* row, int64_t rows) const {
-    for (int64_t i = 0; i < rows * p_.width; i += 16) __builtin_prefetch(row + i);
-  }
+  // Vectors of neighbouring columns that walk down a plane side by side: rows are read from their start to their end, as the processor
+  // expects it of memory.
+  static constexpr int64_t kAbreast = 4;
+  int64_t blocks() const { return (p_.outWidth + kLanes - 1) / kLanes; }
+  // Where a vector's outputs begin; the last one overlaps the one before rather than being a part.
+  int64_t column(int64_t block) const { return (block + 1) * kLanes <= p_.outWidth ? block * kLanes : p_.outWidth - kLanes; }
 
   static constexpr int64_t kMostPlane = 4096;
   static constexpr int64_t kBuffer = kMostPlane + 4 * kLanes;
@@ -70,14 +71,6 @@ class OverlappingPool {
     float* buffers = static_cast<float*>(context.scratch(static_cast<size_t>(workers) * kBuffer * sizeof(float)));
     auto task = [&](int64_t t, int worker) { body(tasks.begin(t), tasks.end(t), buffers + worker * kBuffer); };
     parallelForWorkers(tasks.count, workers, task);
-  }
-
-  // body(j, lanes) over [0, n) in vectors; the last one overlaps the one before rather than being a part, where there is one before.
-  template <class Body>
-  static void forBlocks(int64_t n, Body&& body) {
-    if (n < kLanes) return body(0, Part{static_cast<int>(n)});
-    for (int64_t j = 0; j + kLanes <= n; j += kLanes) body(j, Whole{});
-    if (n % kLanes) body(n - kLanes, Whole{});
   }
 
   struct Best {
@@ -110,26 +103,51 @@ class OverlappingPool {
     return v;
   }
 
-  // All outputs of a vector of neighbouring columns. Without kNan, false where a NaN was seen: then places and values are wrong.
-  template <bool kNan, class Lanes>
-  bool slideDown(const float* from, float* to, uint8_t* places, const float* ahead, Lanes lanes) const {
+  void slideDownFrom(int64_t block, const float* from, float* to, uint8_t* places) const {
+    switch (blocks() - block) {
+      case 1:
+        return slideDown<1>(from, to, places, block, Whole{});
+      case 2:
+        return slideDown<2>(from, to, places, block, Whole{});
+      case 3:
+        return slideDown<3>(from, to, places, block, Whole{});
+      default:
+        return slideDown<kAbreast>(from, to, places, block, Whole{});
+    }
+  }
+
+  // All outputs of kBlocks vectors of neighbouring columns, from `block` on.
+  template <int kBlocks, class Lanes>
+  void slideDown(const float* from, float* to, uint8_t* places, int64_t block, Lanes lanes) const {
+    if (!slide<false, kBlocks>(from, to, places, block, lanes)) slide<true, kBlocks>(from, to, places, block, lanes);
+  }
+
+  // Without kNan, false where a NaN was seen: then places and values are wrong.
+  template <bool kNan, int kBlocks, class Lanes>
+  bool slide(const float* from, float* to, uint8_t* places, int64_t block, Lanes lanes) const {
+    int64_t column[kBlocks];
+    for (int b = 0; b < kBlocks; ++b) column[b] = lanes.n < kLanes ? 0 : this->column(block + b);
     NanSeen seen;
-    const auto row = [&](int64_t h) {
-      const Columns v = columns(from + h * p_.width, lanes);
+    const auto row = [&](int64_t h, int b) {
+      const Columns v = columns(from + h * p_.width + 2 * column[b], lanes);
       if (!kNan) {
         seen.look(v.c[0], v.c[1]);
         seen.look(v.c[2], v.c[2]);
       }
       return later<kNan>(later<kNan>({v.c[0], splatInt(0)}, {v.c[1], splatInt(1)}), {v.c[2], splatInt(2)});
     };
-    Best top = row(0);
+    Best top[kBlocks], middle[kBlocks];
+    for (int b = 0; b < kBlocks; ++b) top[b] = row(0, b);
     for (int64_t i = 0; i < p_.outHeight; ++i) {
-      if (ahead) prefetchRows(ahead + 2 * i * p_.width, 2);
-      const Best middle = row(2 * i + 1), bottom = row(2 * i + 2);
-      const Best best = later<kNan>(later<kNan>(top, {middle.value, middle.place + 3}), {bottom.value, bottom.place + 6});
-      lanes.store(to + i * p_.outWidth, best.value);
-      if (places) storeIndex(places + i * p_.outWidth, best.place, lanes.n);
-      top = bottom;
+      for (int b = 0; b < kBlocks; ++b) middle[b] = row(2 * i + 1, b);
+      for (int b = 0; b < kBlocks; ++b) {
+        const Best bottom = row(2 * i + 2, b);
+        const Best best = later<kNan>(later<kNan>(top[b], {middle[b].value, middle[b].place + 3}), {bottom.value, bottom.place + 6});
+        const int64_t at = i * p_.outWidth + column[b];
+        lanes.store(to + at, best.value);
+        if (places) storeIndex(places + at, best.place, lanes.n);
+        top[b] = bottom;
+      }
     }
     return kNan || !seen.any();
   }

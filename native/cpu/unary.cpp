@@ -1,29 +1,21 @@
-#include "cpu/kernels.h"
+#include "cpu/elements.h"
 #include "cpu/math.h"
 
 namespace convtape::cpu::CONVTAPE_ISA {
 namespace {
 
-constexpr int64_t kGrain = 1 << 14;
-
 template <class F>
 void unary(const Unary::Params& p, const Operands& o, F f) {
   const float* x = o.in[0].f32();
   float* y = o.out[0].f32();
-  parallelRanges(p.count, kGrain, [&](int64_t begin, int64_t end) {
-    int64_t i = begin;
-    for (; i + kLanes <= end; i += kLanes) store(y + i, f(load(x + i)));
-    if (i < end) storeFirst(y + i, f(loadFirst(x + i, static_cast<int>(end - i))), static_cast<int>(end - i));
-  });
+  forElements(y, p.count, [&](int64_t i, auto lanes) { lanes.store(y + i, f(lanes.load(x + i))); });
 }
 
 template <class F>
 void unaryGrad(const Unary::Params& p, const Operands& o, F f) {
   const float *dy = o.in[0].f32(), *saved = o.in[1].f32();
   float* dx = o.out[0].f32();
-  parallelRanges(p.count, kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) dx[i] = f(dy[i], saved[i]);
-  });
+  forElements(dx, p.count, [&](int64_t i, auto lanes) { lanes.store(dx + i, f(lanes.load(dy + i), lanes.load(saved + i))); });
 }
 
 }  // namespace
@@ -54,23 +46,23 @@ void run(const Unary::Params& p, const Operands& o, Context&) {
 void run(const UnaryGrad::Params& p, const Operands& o, Context&) {
   switch (p.function) {
     case UnaryFunction::Relu:
-      return unaryGrad(p, o, [](float dy, float y) { return y <= 0 ? 0 : dy; });
+      return unaryGrad(p, o, [](Vec dy, Vec y) { return y <= 0.0f ? Vec{} : dy; });
     case UnaryFunction::Tanh:
-      return unaryGrad(p, o, [](float dy, float y) { return dy * (1 - y * y); });
+      return unaryGrad(p, o, [](Vec dy, Vec y) { return dy * (1.0f - y * y); });
     case UnaryFunction::Sigmoid:
-      return unaryGrad(p, o, [](float dy, float y) { return dy * (y * (1 - y)); });
+      return unaryGrad(p, o, [](Vec dy, Vec y) { return dy * (y * (1.0f - y)); });
     case UnaryFunction::Neg:
-      return unaryGrad(p, o, [](float dy, float) { return -dy; });
+      return unaryGrad(p, o, [](Vec dy, Vec) { return -dy; });
     case UnaryFunction::Exp:
-      return unaryGrad(p, o, [](float dy, float y) { return dy * y; });
+      return unaryGrad(p, o, [](Vec dy, Vec y) { return dy * y; });
     case UnaryFunction::Log:
-      return unaryGrad(p, o, [](float dy, float x) { return dy / x; });
+      return unaryGrad(p, o, [](Vec dy, Vec x) { return dy / x; });
     case UnaryFunction::Sqrt:
-      return unaryGrad(p, o, [](float dy, float y) { return dy / (2 * y); });
+      return unaryGrad(p, o, [](Vec dy, Vec y) { return dy / (2.0f * y); });
     case UnaryFunction::Square:
-      return unaryGrad(p, o, [](float dy, float x) { return dy * (2 * x); });
+      return unaryGrad(p, o, [](Vec dy, Vec x) { return dy * (2.0f * x); });
     case UnaryFunction::Abs:
-      return unaryGrad(p, o, [](float dy, float x) { return x > 0 ? dy : x < 0 ? -dy : 0; });
+      return unaryGrad(p, o, [](Vec dy, Vec x) { return x > 0.0f ? dy : x < 0.0f ? -dy : Vec{}; });
   }
 }
 
