@@ -76,6 +76,7 @@ void run(const Conv2d::Params& p, const Operands& o, Context& context) {
     c.channels = s.groupChannels();
     c.maps = filters;
     c.kernel = s.kernelHeight;
+    c.fold = s.strideHeight;
     c.height = s.height;
     c.width = s.width;
     c.outHeight = s.outHeight();
@@ -114,13 +115,14 @@ void run(const Conv2dGradInput::Params& p, const Operands& o, Context& context) 
   const ConvSizes& s = p.sizes;
   const int64_t filters = s.groupFilters(), channels = s.groupChannels(), pixels = s.outHeight() * s.outWidth();
   const float* weight = o.in[1].f32();
-  if (winogradPays(s, s.height, s.width)) {  // a convolution of dy by the kernel, flipped
+  if (s.strideHeight == 1 && winogradPays(s, s.height, s.width)) {  // a convolution of dy by the kernel, flipped
     WinogradConv c;
     c.groups = s.groups;
     c.batch = s.batch;
     c.channels = filters;
     c.maps = channels;
     c.kernel = s.kernelHeight;
+    c.fold = 1;
     c.height = s.outHeight();
     c.width = s.outWidth();
     c.outHeight = s.height;

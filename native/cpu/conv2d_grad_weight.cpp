@@ -27,7 +27,8 @@ constexpr int64_t kParts = 8;
 void run(const Conv2dGradWeight::Params& p, const Operands& o, Context& context) {
   const ConvSizes& s = p.sizes;
   if (winogradPays(s, s.outHeight(), s.outWidth())) {
-    if (s.kernelHeight == 3) return WinogradGradWeight<3>(s, o.in[0].f32(), o.in[1].f32(), o.out[0].f32()).run(context);
+    if (foldedTaps(s.kernelHeight, s.strideHeight) == 3)
+      return WinogradGradWeight<3>(s, o.in[0].f32(), o.in[1].f32(), o.out[0].f32()).run(context);
     return WinogradGradWeight<5>(s, o.in[0].f32(), o.in[1].f32(), o.out[0].f32()).run(context);
   }
   const Window window = {s.height,       s.width,       s.height * s.width, s.channels * s.height * s.width,

@@ -1,4 +1,5 @@
-// Convolution with fewer multiplications (Winograd, 1980; Lavin and Gray, arXiv:1509.09308), for stride 1 and kernels of 3×3 and 5×5.
+// Convolution with fewer multiplications (Winograd, 1980; Lavin and Gray, arXiv:1509.09308), for stride 1 and kernels of 3×3 and 5×5, and
+// for those that are one of these when the image is folded by their stride.
 //
 // F(2,3) computes two outputs y of a kernel g of three taps from four inputs d with four products instead of six:
 //   m0 = (d0 − d2) g0, m1 = (d1 + d2) (g0 + g1 + g2)/2, m2 = (d2 − d1) (g0 − g1 + g2)/2, m3 = (d1 − d3) g2
@@ -8,6 +9,10 @@
 // treated so: a tile of 2×2 outputs takes 16 products a channel where there were 36, or 49 where there were 100. Sums over channels are
 // taken of the products, so that for each of the 16 (49) "points" there is one matrix product, tiles by channels times channels by maps.
 // All factors are 0, ±1 and ±1/2: rounding is that of a few additions more. (Larger tiles would save more and round by factors of 4 to 16.)
+//
+// An image folded by a stride f has for each channel f² of them, (a, b) holding the pixels (f·i + a, f·j + b): a convolution with stride f
+// and k×k taps is one of it with stride 1 and ⌈k/f⌉×⌈k/f⌉ taps, zeros where f·r + a or f·s + b is not below k. AlexNet's conv1, 11×11 at
+// stride 4 over 3 channels, is one of 3×3 over 48.
 #pragma once
 
 #include "core/ops/conv2d.h"
@@ -15,21 +20,26 @@
 
 namespace convtape::cpu::CONVTAPE_ISA {
 
+constexpr int64_t kMostFold = 8;
+
+// How many taps a kernel of so many has in the image folded by its stride.
+static inline int64_t foldedTaps(int64_t kernel, int64_t fold) { return ceilDiv(kernel, fold); }
+
 // Whether the scheme is the faster way, for maps of outHeight×outWidth. It saves multiplications, costs additions with every channel and
-// map of a tile, as dear as 14 multiplications by measurement, and transforms the weights, for as much as 8 tiles; and its products are
-// shorter, so that there has to be a clear gain. By sizes alone.
+// map of a tile, as dear as 14 multiplications by measurement, and transforms the weights, for as much as 8 tiles. By sizes alone.
 static inline bool winogradPays(const ConvSizes& s, int64_t outHeight, int64_t outWidth) {
-  const int64_t taps = s.kernelHeight * s.kernelWidth, points = taps == 9 ? 16 : 49;
-  if (s.kernelHeight != s.kernelWidth || (taps != 9 && taps != 25) || s.strideHeight != 1 || s.strideWidth != 1) return false;
-  const int64_t high = ceilDiv(outHeight, 2), wide = ceilDiv(outWidth, 2);
+  const int64_t fold = s.strideHeight, taps = foldedTaps(s.kernelHeight, fold), points = taps == 3 ? 16 : 49;
+  if (s.kernelHeight != s.kernelWidth || s.strideWidth != fold || (taps != 3 && taps != 5) || fold > kMostFold) return false;
+  const int64_t high = ceilDiv(outHeight, 2), wide = ceilDiv(outWidth, 2), channels = s.groupChannels() * fold * fold;
   // The least that is worked on at a time is one row of tiles.
   constexpr int64_t kMostFloats = int64_t{1} << 22;
-  if (wide > kMostFloats / points / most(s.channels, s.filters)) return false;
-  const double products = static_cast<double>(s.groupChannels()) * static_cast<double>(s.groupFilters());
-  const double additions = 14.0 * static_cast<double>(s.groupChannels() + s.groupFilters());
+  if (wide > kMostFloats / points / most(s.groups * channels, s.filters)) return false;
+  const double products = static_cast<double>(channels) * static_cast<double>(s.groupFilters());
+  const double additions = 14.0 * static_cast<double>(channels + s.groupFilters());
   const double tiles = static_cast<double>(s.batch) * static_cast<double>(high * wide);
-  const double direct = static_cast<double>(s.batch) * static_cast<double>(taps * outHeight * outWidth) * products;
-  return direct > 1.3 * static_cast<double>(points) * (tiles * (products + additions) + 8 * products);
+  const double direct = static_cast<double>(s.batch) * static_cast<double>(s.kernelHeight * s.kernelWidth * outHeight * outWidth) *
+                        static_cast<double>(s.groupChannels()) * static_cast<double>(s.groupFilters());
+  return direct > static_cast<double>(points) * (tiles * (products + additions) + 8 * products);
 }
 
 // Along one dimension. The arguments lie in arrays; `V` is a vector.
@@ -119,6 +129,19 @@ static inline int64_t aligned(int64_t floats) { return ceilDiv(floats, 64) * 64;
 // Bytes of the next panel that a tile fetches at each step along k: it is there some eight tiles later.
 constexpr int64_t kPanelAhead = 8;
 
+// Where the taps of a folded channel are in the kernel of a channel as it is.
+template <int kTaps>
+struct FoldedTaps {
+  FoldedTaps(int64_t kernel, int64_t fold, int64_t folded)
+      : kernel(kernel), fold(fold), channel(folded / (fold * fold)), a(folded / fold % fold), b(folded % fold) {}
+  // −1 where there is none.
+  int64_t at(int64_t tap) const {
+    const int64_t row = tap / kTaps * fold + a, column = tap % kTaps * fold + b;
+    return row < kernel && column < kernel ? row * kernel + column : -1;
+  }
+  int64_t kernel, fold, channel, a, b;
+};
+
 // What is cut into tiles of 2×2: `images` images of `maps` maps of height×width, one behind the other.
 struct Tiled {
   int64_t images, maps, height, width;
@@ -155,16 +178,54 @@ static void copyChannelsLast(float* to, const float* from, int64_t plane, int64_
   }
 }
 
-// The transformed inputs of `tiles` tiles, `vectors` times kLanes channels each, for every point. Tiles are in bands of `band`, and in a
-// band the vectors lie one behind the other, each with one for every tile of the band: as the matrix product goes through them.
+// The same of an image folded by `fold`: some of its channels from `channel` on, from row y and column x of the image as it is.
+static void copyFolded(float* to, const float* image, int64_t fold, int64_t channel, int64_t channels, int64_t height, int64_t width,
+                       int64_t y, int64_t x, int64_t rows, int64_t columns) {
+  // Columns whose pixels are all in the image.
+  const int64_t begin = least(columns, x < 0 ? ceilDiv(-x, fold) : 0);
+  const int64_t end = most(begin, least(columns, width - x < 0 ? 0 : (width - x) / fold));
+  for (int64_t i = 0; i < rows; ++i, to += columns * kLanes) {
+    const bool inside = y + fold * i >= 0 && y + fold * (i + 1) <= height && channels == kLanes;
+    for (int64_t j = inside ? begin : columns; j > 0;) store(to + --j * kLanes, Vec{});
+    for (int64_t j = inside ? end : columns; j < columns; ++j) store(to + j * kLanes, Vec{});
+    for (int64_t lane = 0, run; lane < channels; lane += run) {
+      // Neighbouring lanes whose pixels are neighbours.
+      const int64_t place = (channel + lane) % (fold * fold), first = place % fold, row = y + fold * i + place / fold;
+      run = least(fold - first, channels - lane);
+      if (row < 0 || row >= height) continue;
+      const float* from = image + ((channel + lane) / (fold * fold) * height + row) * width + x + first;
+      float* own = to + lane;
+      if (run == 4)
+        for (int64_t j = begin; j < end; ++j) __builtin_memcpy(own + j * kLanes, from + fold * j, 4 * sizeof(float));
+      else
+        for (int64_t j = begin; j < end; ++j)
+          for (int64_t b = 0; b < run; ++b) own[j * kLanes + b] = from[fold * j + b];
+      const auto edge = [&](int64_t j) {
+        for (int64_t b = 0; b < run; ++b) {
+          const int64_t column = x + fold * j + first + b;
+          if (column >= 0 && column < width) own[j * kLanes + b] = from[fold * j + b];
+        }
+      };
+      for (int64_t j = 0; j < begin; ++j) edge(j);
+      for (int64_t j = end; j < columns; ++j) edge(j);
+    }
+  }
+}
+
+// The transformed inputs of `tiles` tiles, in groups of `vectors` times kLanes channels each, for every point. Groups lie apart, so that
+// what the processor fetches ahead for one thread is not what another is writing. In a group tiles are in bands of `band`, and in a band
+// the vectors lie one behind the other, each with one for every tile of the band: as the matrix product goes through them.
 struct PointsOfTiles {
   float* data;
-  int64_t tiles, vectors, band;
+  int64_t tiles, groups, vectors, band;
 
+  int64_t group() const { return ceilDiv(tiles, band) * band * vectors * kLanes; }
   // From one point to the next: an odd number of cache lines, so that what is written together is not on the same places of a cache.
-  int64_t point() const { return (ceilDiv(ceilDiv(tiles, band) * band * vectors * kLanes, 16) | 1) * 16; }
+  int64_t point() const { return (ceilDiv(groups * group(), 16) | 1) * 16; }
   // Of point 0.
-  float* at(int64_t tile, int64_t vector) const { return data + ((tile / band * vectors + vector) * band + tile % band) * kLanes; }
+  float* at(int64_t tile, int64_t vector) const {
+    return data + vector / vectors * group() + ((tile / band * vectors + vector % vectors) * band + tile % band) * kLanes;
+  }
 };
 
 // The images of a convolution, whose windows are to be transformed.
@@ -174,22 +235,28 @@ struct TiledInputs {
   const float* x;
   int64_t groups, channels, height, width;  // channels of one group
   int64_t paddingHeight, paddingWidth;
-  Tiled tiles;  // of the outputs
+  Tiled tiles;   // of the outputs
+  int64_t fold;  // 1: the images as they are
 
-  int64_t vectors() const { return ceilDiv(channels, kLanes); }  // of one group
+  int64_t foldedChannels() const { return channels * fold * fold; }
+  int64_t vectors() const { return ceilDiv(foldedChannels(), kLanes); }  // of one group
   int64_t columns() const { return 2 * tiles.wide() + W::kInputs - 2; }
   // Of scratch memory, for so many rows of tiles at a time.
   int64_t floats(int64_t rows) const { return (2 * least(rows, tiles.high()) + W::kInputs - 2) * columns() * kLanes; }
 
-  // Of one vector of channels of one image: rows of tiles [begin, end) of all images, to tile `tile` and on of `to`.
-  void transform(int64_t image, int64_t begin, int64_t end, int64_t vector, float* scratch, const PointsOfTiles& to, int64_t tile) const {
-    const int64_t group = vector / vectors(), channel = vector % vectors() * kLanes, plane = height * width;
-    copyChannelsLast(scratch, x + ((image * groups + group) * channels + channel) * plane, plane, least(kLanes, channels - channel), height,
-                     width, 2 * (begin - image * tiles.high()) - paddingHeight, -paddingWidth, 2 * (end - begin) + W::kInputs - 2,
-                     columns());
+  // Of one vector of channels of one image: rows of tiles [begin, end) of all images, to tile `tile` and on of vector `place` of `to`.
+  void transform(int64_t image, int64_t begin, int64_t end, int64_t vector, float* scratch, const PointsOfTiles& to, int64_t tile,
+                 int64_t place) const {
+    const int64_t group = vector / vectors(), channel = vector % vectors() * kLanes, lanes = least(kLanes, foldedChannels() - channel);
+    const int64_t y = 2 * fold * (begin - image * tiles.high()) - paddingHeight, rows = 2 * (end - begin) + W::kInputs - 2;
+    const float* planes = x + (image * groups + group) * channels * height * width;
+    if (fold == 1)
+      copyChannelsLast(scratch, planes + channel * height * width, height * width, lanes, height, width, y, -paddingWidth, rows, columns());
+    else
+      copyFolded(scratch, planes, fold, channel, lanes, height, width, y, -paddingWidth, rows, columns());
     const int64_t point = to.point(), line = columns() * kLanes;
     int64_t slot = tile % to.band;
-    float* target = to.at(tile, vector);
+    float* target = to.at(tile, place);
     for (int64_t i = 0; i < end - begin; ++i)
       for (int64_t j = 0; j < tiles.wide(); ++j) {
         const float* window = scratch + 2 * i * line + 2 * j * kLanes;

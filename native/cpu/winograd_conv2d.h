@@ -5,10 +5,10 @@
 
 namespace convtape::cpu::CONVTAPE_ISA {
 
-// y[n, map] = Σ_channel x[n, channel] ∗ weight, in groups, with stride 1 and a square kernel.
+// y[n, map] = Σ_channel x[n, channel] ∗ weight, in groups, with a square kernel.
 struct WinogradConv {
   int64_t groups, batch, channels, maps;  // channels and maps of one group
-  int64_t kernel;
+  int64_t kernel, fold;                   // fold: the stride, both ways
   int64_t height, width, outHeight, outWidth, paddingHeight, paddingWidth;
   const float* x;
   const float* weight;      // groups of maps×channels×taps
@@ -18,6 +18,7 @@ struct WinogradConv {
   float* y;
 
   Tiled tiled() const { return {batch, groups * maps, outHeight, outWidth}; }
+  int64_t foldedChannels() const { return channels * fold * fold; }
 };
 
 // How it is cut: by sizes alone.
@@ -37,7 +38,7 @@ struct WinogradPlan {
     taskRows = 1;
     for (int64_t n = 1; n <= least(t.rows(), mostTiles / t.wide()); ++n)
       if (waste(n * t.wide()) <= waste(taskRows * t.wide())) taskRows = n;
-    const int64_t perTile = linePoints * linePoints * c.groups * ceilDiv(c.channels, kLanes) * kLanes;
+    const int64_t perTile = linePoints * linePoints * c.groups * ceilDiv(c.foldedChannels(), kLanes) * kLanes;
     const int64_t mostRows = most(1, kTransformed / (perTile * t.wide()));
     blockRows = least(t.rows(), mostRows > taskRows ? mostRows / taskRows * taskRows : mostRows);
     taskRows = least(taskRows, blockRows);
@@ -59,9 +60,10 @@ class WinogradConvolver {
   explicit WinogradConvolver(const WinogradConv& conv)
       : c_(conv),
         t_(conv.tiled()),
-        in_{c_.x, c_.groups, c_.channels, c_.height, c_.width, c_.paddingHeight, c_.paddingWidth, t_},
+        in_{c_.x, c_.groups, c_.channels, c_.height, c_.width, c_.paddingHeight, c_.paddingWidth, t_, c_.fold},
+        channels_(conv.foldedChannels()),
         plan_(conv, W::kPoints) {
-    tiles_ = {nullptr, plan_.blockRows * t_.wide(), c_.groups * in_.vectors(), kTileRows};
+    tiles_ = {nullptr, plan_.blockRows * t_.wide(), c_.groups, in_.vectors(), kTileRows};
     taskTiles_ = plan_.taskRows * t_.wide();
     ldm_ = plan_.blockPanels * kTileVectors * kLanes;
     point_ = taskTiles_ * ldm_ + 16;
@@ -69,32 +71,34 @@ class WinogradConvolver {
 
   void run(Context& context) {
     const int workers = Pool::instance().workers();
-    const int64_t weights = aligned(c_.groups * kPoints * c_.channels * plan_.vectors * kLanes);
+    const int64_t weights = aligned(c_.groups * kPoints * channels_ * plan_.vectors * kLanes);
     const int64_t inputs = aligned(kPoints * tiles_.point());
     const int64_t own = aligned(most(W::kPoints * point_ + 4 * taskTiles_ * ldm_ + 2 * taskTiles_, in_.floats(plan_.blockRows)));
-    const int64_t offsets = aligned(c_.channels);
+    const int64_t offsets = aligned(channels_);
     float* memory = static_cast<float*>(context.scratch(static_cast<size_t>(weights + inputs + offsets + workers * own) * sizeof(float)));
     weights_ = memory;
     tiles_.data = memory + weights;
     offsets_ = reinterpret_cast<int32_t*>(memory + weights + inputs);
     float* slices = memory + weights + inputs + offsets;
-    for (int64_t k = 0; k < c_.channels; ++k) offsets_[k] = static_cast<int32_t>(k / kLanes * kTileRows * kLanes + k % kLanes);
+    for (int64_t k = 0; k < channels_; ++k) offsets_[k] = static_cast<int32_t>(k / kLanes * kTileRows * kLanes + k % kLanes);
 
     constexpr int64_t kChannels = 32;  // whose weights one task transforms
-    const int64_t pieces = ceilDiv(c_.channels, kChannels);
+    const int64_t pieces = ceilDiv(channels_, kChannels);
     auto weigh = [&](int64_t index, int) {
       const int64_t k = index % pieces * kChannels, v = index / pieces % plan_.vectors, group = index / pieces / plan_.vectors;
-      transformWeights(group, v, k, least(kChannels, c_.channels - k));
+      transformWeights(group, v, k, least(kChannels, channels_ - k));
     };
     parallelForWorkers(c_.groups * plan_.vectors * pieces, workers, weigh);
     for (int64_t begin = 0; begin < t_.rows(); begin += plan_.blockRows) {
       const int64_t end = least(t_.rows(), begin + plan_.blockRows), first = begin / t_.high(), images = ceilDiv(end, t_.high()) - first;
-      const int64_t vectors = tiles_.vectors;
+      const int64_t vectors = in_.vectors();  // of a group
+      // Group by group, as the products go: with two threads each finds in its caches what it transformed.
       auto spread = [&](int64_t index, int worker) {
-        const int64_t image = first + index / vectors, from = most(begin, image * t_.high()), to = least(end, (image + 1) * t_.high());
-        in_.transform(image, from, to, index % vectors, slices + worker * own, tiles_, (from - begin) * t_.wide());
+        const int64_t image = first + index / vectors % images, vector = index / vectors / images * vectors + index % vectors;
+        const int64_t from = most(begin, image * t_.high()), to = least(end, (image + 1) * t_.high());
+        in_.transform(image, from, to, vector, slices + worker * own, tiles_, (from - begin) * t_.wide(), vector);
       };
-      parallelForWorkers(images * vectors, workers, spread);
+      parallelForWorkers(c_.groups * images * vectors, workers, spread);
       const int64_t rowBlocks = ceilDiv(end - begin, plan_.taskRows), columnBlocks = ceilDiv(plan_.panels, plan_.blockPanels);
       auto multiply = [&](int64_t index, int worker) {
         const int64_t row = index / columnBlocks % rowBlocks * plan_.taskRows;
@@ -107,7 +111,7 @@ class WinogradConvolver {
 
  private:
   PackedB weightsOf(int64_t group, int64_t point) const {
-    return {weights_ + (group * kPoints + point) * c_.channels * plan_.vectors * kLanes, c_.channels, plan_.vectors};
+    return {weights_ + (group * kPoints + point) * channels_ * plan_.vectors * kLanes, channels_, plan_.vectors};
   }
 
   // Of one vector of maps and some channels, into the panels of every point.
@@ -118,11 +122,14 @@ class WinogradConvolver {
     const int64_t panel = b.panelOf(v), first = b.panelBegin(panel), row = (b.panelBegin(panel + 1) - first) * kLanes;
     float* to = b.panel(panel) + (v - first) * kLanes;
     const int64_t point = weightsOf(group, 1).data - b.data;
-    const int64_t mapStride = c_.transposed ? kTaps2 : c_.channels * kTaps2, channelStride = c_.transposed ? c_.maps * kTaps2 : kTaps2;
-    const float* from = c_.weight + group * c_.maps * c_.channels * kTaps2 + v * kLanes * mapStride;
+    const int64_t mapStride = c_.transposed ? kTaps2 : channels_ * kTaps2, channelStride = c_.transposed ? c_.maps * kTaps2 : kTaps2;
+    const float* from = c_.weight + group * c_.maps * channels_ * kTaps2 + v * kLanes * mapStride;
     alignas(64) float taps[kTaps2 * kLanes] = {};
     for (int64_t k = channel; k < channel + channels; ++k) {
-      copyTransposed(taps, kLanes, from + k * channelStride, mapStride, maps, kTaps2);
+      if (c_.fold == 1)
+        copyTransposed(taps, kLanes, from + k * channelStride, mapStride, maps, kTaps2);
+      else
+        foldTaps(taps, group * c_.maps + v * kLanes, maps, k);
       transformSquare<kTaps, W::kPoints>([](const Vec* g, Vec* u) { W::weight(g, u); },
                                          [&](int r, int s) {
                                            const int tap = r * kTaps + s;
@@ -130,6 +137,15 @@ class WinogradConvolver {
                                          },
                                          [&](int p, int q, Vec u) { store(to + k * row + (p * W::kPoints + q) * point, u); });
     }
+  }
+
+  // The taps of one folded channel for some maps, maps to lanes.
+  void foldTaps(float* taps, int64_t map, int64_t maps, int64_t folded) const {
+    const FoldedTaps<kTaps> of(c_.kernel, c_.fold, folded);
+    const int64_t kernel = c_.kernel * c_.kernel;
+    for (int tap = 0; tap < kTaps * kTaps; ++tap)
+      for (int64_t lane = 0; lane < maps; ++lane)
+        taps[tap * kLanes + lane] = of.at(tap) < 0 ? 0 : c_.weight[((map + lane) * c_.channels + of.channel) * kernel + of.at(tap)];
   }
 
   // Of some rows of tiles from `row` of the block on and some panels of maps: for one row of points after the other, their products, and
@@ -162,15 +178,15 @@ class WinogradConvolver {
   // The products of one point: some tiles by the maps of panels [from, to).
   void multiply(const PackedB& b, const float* inputs, const int64_t* place, int64_t tiles, int64_t from, int64_t to,
                 float* products) const {
-    const int64_t firstVector = b.panelBegin(from), pieces = ceilDiv(c_.channels, plan_.kDepth);
+    const int64_t firstVector = b.panelBegin(from), pieces = ceilDiv(channels_, plan_.kDepth);
     forPanels(b, from, to, [&](int64_t v, int64_t vectors, const float* panel, int64_t width) {
-      const char* next = reinterpret_cast<const char*>(panel + width * c_.channels);  // the panel after this one
+      const char* next = reinterpret_cast<const char*>(panel + width * channels_);  // the panel after this one
       for (int64_t i = 0; i < tiles; i += kTileRows) {
         const int64_t height = least(kTileRows, tiles - i);
         const float* pointers[kTileRows];
         for (int64_t j = 0; j < height; ++j) pointers[j] = inputs + place[i + j];
         for (int64_t piece = 0; piece < pieces; ++piece) {
-          const int64_t k = partBegin(c_.channels, pieces, piece), depth = partBegin(c_.channels, pieces, piece + 1) - k;
+          const int64_t k = partBegin(channels_, pieces, piece), depth = partBegin(channels_, pieces, piece + 1) - k;
           // The first panel brings the inputs near, each of the others the panel after it.
           Ahead ahead = {next, kPanelAhead};
           if (v == firstVector)
@@ -207,6 +223,7 @@ class WinogradConvolver {
   WinogradConv c_;
   Tiled t_;
   TiledInputs<kTaps> in_;
+  int64_t channels_;  // of a group, folded
   WinogradPlan plan_;
   float* weights_ = nullptr;
   PointsOfTiles tiles_{};
@@ -215,7 +232,7 @@ class WinogradConvolver {
 };
 
 static inline void winogradConvolve(Context& context, const WinogradConv& c) {
-  if (c.kernel == 3)
+  if (foldedTaps(c.kernel, c.fold) == 3)
     WinogradConvolver<3>(c).run(context);
   else
     WinogradConvolver<5>(c).run(context);

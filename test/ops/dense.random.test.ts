@@ -2,8 +2,8 @@
 // random ones. Kernels step along k by 384 to 768, take tiles of up to 9×48 and 240 rows at a time, keep 4 panels of 48 columns in
 // cache, pack the columns once for all where there are several blocks of rows, and cut the sum of a weight gradient into parts from
 // 3072 pixels on. Convolutions with stride 1, kernels of 3×3 or 5×5 and enough channels, maps and pixels go by tiles of 2×2
-// outputs (native/cpu/winograd.h).
-import { numThreads, ones, ops, scope, tape, tensor, zeros } from '../../lib';
+// outputs, and so do those that are such a one when the image is folded by their stride (native/cpu/winograd.h).
+import { numThreads, ones, ops, scope, tape, tensor } from '../../lib';
 import { hostRandom } from '../../lib/autograd/gradcheck';
 import type { ConvSizes } from '../../lib/native/kernels';
 import { expectClose } from '../support/close';
@@ -56,6 +56,18 @@ const tiled: [string, ConvSizes][] = [
   ['numbers of channels and maps that fill no vector', sizes([3, 61, 8, 8], [67, 3, 3], { padding: [1, 1] })],
   ['padding wider than the kernel', sizes([2, 64, 12, 12], [70, 3, 3], { padding: [4, 3] })],
   ['no padding', sizes([2, 64, 10, 12], [70, 3, 3])],
+  ['folded by 4: 11×11 of 3 channels are 3×3 of 48', sizes([1, 3, 59, 63], [96, 11, 11], { stride: [4, 4] })],
+  [
+    'folded by 4, padded, in groups',
+    sizes([1, 10, 45, 42], [100, 11, 11], { stride: [4, 4], padding: [2, 3], groups: 2 }),
+  ],
+  ['folded by 2: 6×6 are 3×3', sizes([1, 17, 23, 26], [90, 6, 6], { stride: [2, 2], padding: [5, 1] })],
+  ['folded by 2: 10×10 are 5×5', sizes([1, 16, 25, 20], [48, 10, 10], { stride: [2, 2], padding: [4, 4] })],
+  [
+    'folded by 3, padding wider than the kernel',
+    sizes([1, 6, 27, 33], [64, 9, 9], { stride: [3, 3], padding: [9, 11] }),
+  ],
+  ['folded, rows and columns that no window reads', sizes([1, 4, 50, 49], [128, 12, 12], { stride: [4, 4] })],
 ];
 const convolutions: [string, ConvSizes][] = [
   ...tiled,
@@ -152,11 +164,15 @@ for (const device of kinds)
     if (device.kind === 'cpu')
       test.each(tiled)('conv2d %s goes by tiles', async (_, s) => {
         using memory = scope();
-        const padding = [s.paddingHeight, s.paddingWidth] as const;
-        const x = zeros([s.batch, s.channels, s.height, s.width]) as any;
+        const options = {
+          stride: [s.strideHeight, s.strideWidth],
+          padding: [s.paddingHeight, s.paddingWidth],
+          groups: s.groups,
+        } as const;
+        const x = ones([s.batch, s.channels, s.height, s.width]) as any;
         const weight = ones([s.filters, s.channels / s.groups, s.kernelHeight, s.kernelWidth]) as any;
         using t = tape();
-        const y = ops.conv2d(x, weight, null, { padding, groups: s.groups });
+        const y = ops.conv2d(x, weight, null, options);
         const single = (like: any, n: number) => {
           const data = new Float32Array(like.size);
           data[n] = Number.POSITIVE_INFINITY;
@@ -164,10 +180,12 @@ for (const device of kinds)
         };
         // in the middle of the first plane
         const middle = (v: any) => v.shape[3] * (v.shape[2] >> 1) + (v.shape[3] >> 1);
-        const y2 = ops.conv2d(single(x, middle(x)), weight, null, { padding, groups: s.groups });
+        const y2 = ops.conv2d(single(x, middle(x)), weight, null, options);
         expect((await y2.data()).some(Number.isNaN)).toBe(true);
         const g = t.gradients(y, { x, weight }, { seed: single(y, middle(y)) });
-        expect((await g.x.data()).some(Number.isNaN)).toBe(true);
+        expect((await g.weight.data()).some(Number.isNaN)).toBe(true);
+        // The gradient towards the input goes so where nothing is folded.
+        if (s.strideHeight === 1) expect((await g.x.data()).some(Number.isNaN)).toBe(true);
         void memory;
       });
 
