@@ -1,8 +1,9 @@
 import { checkBoolean, checkOptions, show } from '../tensor/checks';
-import { type DeviceLike, defaultDevice, device as deviceOf } from '../tensor/device';
+import { type Device, type DeviceLike, defaultDevice, device as deviceOf } from '../tensor/device';
 import { checkSeed, nextSeed } from '../tensor/random';
 import { ColumnNet } from './column_net';
-import { alexnetSmallSpec, alexnetSpec, netDefaults, type Preset } from './spec';
+import { geometry } from './geometry';
+import { alexnetSmallSpec, alexnetSpec, type NetSpec, netDefaults, type Preset } from './spec';
 
 export interface AlexNetOptions<K extends number = number> {
   /** Two devices: a column on each (the same one twice puts both columns there). One: the grouped form of the same function. */
@@ -21,11 +22,27 @@ export interface AlexNetOptions<K extends number = number> {
   dropout?: number;
   /** Factor of every layer's number of maps or hidden units, rounded to as many in each column. Default 1. */
   width?: number;
+  /** Maps of every convolution, one number each, before `width` multiplies them. Default null: the net's own. */
+  filters?: readonly number[] | null;
+  /** Numbers, from 1, of the convolutions whose maps are pooled. Default [1, 2, 5], as in the text. */
+  pooled?: readonly number[];
   /** Decides the initial weights. Drawn from the global generator where it is not given. */
   seed?: number;
 }
 
-const KNOWN = ['devices', 'classes', 'preset', 'conv6', 'norm', 'pooling', 'dropout', 'width', 'seed'] as const;
+const KNOWN = [
+  'devices',
+  'classes',
+  'preset',
+  'conv6',
+  'norm',
+  'pooling',
+  'dropout',
+  'width',
+  'filters',
+  'pooled',
+  'seed',
+] as const;
 
 function resolve(name: string, options: AlexNetOptions) {
   const {
@@ -36,6 +53,8 @@ function resolve(name: string, options: AlexNetOptions) {
     pooling = netDefaults.pooling,
     dropout = netDefaults.dropout,
     width = netDefaults.width,
+    filters = netDefaults.filters,
+    pooled = netDefaults.pooled,
     devices = [defaultDevice],
     seed,
   } = options;
@@ -55,12 +74,35 @@ function resolve(name: string, options: AlexNetOptions) {
     throw new RangeError(`${name}: width must be above 0 and at most 16, got ${show(width)}`);
   checkBoolean(name, 'conv6', conv6);
   checkBoolean(name, 'norm', norm);
+  const convs = conv6 ? 6 : 5;
+  const all = (list: unknown, least: number, most: number): list is readonly number[] =>
+    Array.isArray(list) && list.every((n) => Number.isInteger(n) && n >= least && n <= most);
+  if (filters !== null && !(all(filters, 1, 1 << 16) && filters.length === convs))
+    throw new RangeError(
+      `${name}: filters must be ${convs} integers of at least 1, the maps of each convolution, got ${show(filters)}`,
+    );
+  if (!all(pooled, 1, convs) || new Set(pooled).size !== pooled.length)
+    throw new RangeError(
+      `${name}: pooled must be numbers of convolutions, each from 1 to ${convs} and once, got ${show(pooled)}`,
+    );
   if (seed !== undefined) checkSeed(name, seed);
   return {
-    spec: { classes, preset, conv6, norm, pooling, dropout, width },
+    spec: { classes, preset, conv6, norm, pooling, dropout, width, filters, pooled },
     devices: Array.from(devices, (d) => deviceOf(d)),
-    seed: seed ?? nextSeed(), // last: a call that is refused draws nothing
+    seed,
   };
+}
+
+/** The net of a specification whose maps pooling has not used up. @throws RangeError where it has. */
+function build<C extends number, H extends number, K extends number>(
+  name: string,
+  spec: NetSpec,
+  pooled: readonly number[],
+  { devices, seed }: { devices: Device[]; seed: number | undefined },
+): ColumnNet<C, H, K> {
+  const used = geometry(spec).find(({ weight, output }) => [...weight, ...output].some((n) => n < 1));
+  if (used) throw new RangeError(`${name}: pooled ${show(pooled)} leaves ${used.name} no maps to read`);
+  return new ColumnNet<C, H, K>(name, spec, devices, seed ?? nextSeed()); // last: a call that is refused draws nothing
 }
 
 /**
@@ -72,8 +114,8 @@ function resolve(name: string, options: AlexNetOptions) {
  */
 export function alexnet<const K extends number = 1000>(options: AlexNetOptions<K> = {}): ColumnNet<3, 227, K> {
   checkOptions('alexnet', options, KNOWN);
-  const { spec, devices, seed } = resolve('alexnet', options);
-  return new ColumnNet<3, 227, K>('alexnet', alexnetSpec(spec), devices, seed);
+  const { spec, ...rest } = resolve('alexnet', options);
+  return build<3, 227, K>('alexnet', alexnetSpec(spec), spec.pooled, rest);
 }
 
 export interface AlexNetSmallOptions<C extends number, H extends 28 | 32, K extends number> extends AlexNetOptions<K> {
@@ -92,6 +134,6 @@ export function alexnetSmall<const C extends number = 1, const H extends 28 | 32
   if (!Number.isInteger(channels) || channels < 1)
     throw new RangeError(`alexnetSmall: channels must be a positive integer, got ${show(channels)}`);
   if (size !== 28 && size !== 32) throw new RangeError(`alexnetSmall: size must be 28 or 32, got ${show(size)}`);
-  const { spec, devices, seed } = resolve('alexnetSmall', { classes: 10, ...rest });
-  return new ColumnNet<C, H, K>('alexnetSmall', alexnetSmallSpec({ ...spec, channels, size }), devices, seed);
+  const { spec, ...net } = resolve('alexnetSmall', { classes: 10, ...rest });
+  return build<C, H, K>('alexnetSmall', alexnetSmallSpec({ ...spec, channels, size }), spec.pooled, net);
 }

@@ -60,6 +60,10 @@ export interface AlexNetSpecOptions {
   readonly dropout: number;
   /** Factor of every layer's number of maps or units, the output's aside. */
   readonly width: number;
+  /** Maps of every convolution, before `width`; null: the net's own. */
+  readonly filters: readonly number[] | null;
+  /** Numbers, from 1, of the convolutions whose maps are pooled. */
+  readonly pooled: readonly number[];
 }
 
 /** The text's net: what its options are where they are not given. */
@@ -70,6 +74,8 @@ export const netDefaults = {
   pooling: 'overlapping',
   dropout: 0.5,
   width: 1,
+  filters: null,
+  pooled: [1, 2, 5],
 } as const satisfies Partial<AlexNetSpecOptions>;
 
 const CONV6 = {
@@ -99,8 +105,15 @@ const AFTER: Record<Preset, readonly (readonly Step[])[]> = {
 /** So many times `count` maps or units: as many in one column as in the other, and at least one. */
 const widened = (count: number, width: number) => 2 * Math.max(1, Math.round((count * width) / 2));
 
+/** What follows a convolution, with pooling or without; where the text has none, it comes last. */
+function withPooling(after: readonly Step[], pools: boolean): readonly Step[] {
+  if (!pools) return after.filter((step) => step !== 'pool');
+  return after.includes('pool') ? after : [...after, 'pool'];
+}
+
 /** The network of the text, for 3×227×227 images (the text's 224 is a slip; the 2012 code takes 224 too, by its way of rounding). */
-export function alexnetSpec({ classes, preset, conv6, norm, pooling, dropout, width }: AlexNetSpecOptions): NetSpec {
+export function alexnetSpec({ classes, preset, conv6, norm, pooling, width, ...options }: AlexNetSpecOptions): NetSpec {
+  const { dropout, filters, pooled } = options;
   const original = preset === 'layers-145';
   const after = AFTER[preset];
   // The 2012 configuration starts conv3, conv4 and conv5, and no other layer, from three times wider weights.
@@ -168,7 +181,11 @@ export function alexnetSpec({ classes, preset, conv6, norm, pooling, dropout, wi
   return {
     channels: 3,
     sizes: original ? [227, 224] : [227],
-    convs: convs.map((c) => ({ ...c, filters: widened(c.filters, width), after: c.after.filter(kept) })),
+    convs: convs.map((c, i) => ({
+      ...c,
+      filters: widened(filters?.[i] ?? c.filters, width),
+      after: withPooling(c.after.filter(kept), pooled.includes(i + 1)),
+    })),
     hidden: [
       { name: 'fc6', units, weightStd: 0.01, bias: 1 },
       { name: 'fc7', units, weightStd: 0.01, bias: 1 },
@@ -215,7 +232,7 @@ export function alexnetSmallSpec({ channels, size, ...options }: SmallSpecOption
       ...conv,
       ...(i === 0 && { kernel: 5, stride: 1, padding: 2 }),
       ...(i === 1 && { kernel: 3, padding: 1 }),
-      filters: widened(SMALL_MAPS[i]!, options.width),
+      filters: widened(options.filters?.[i] ?? SMALL_MAPS[i]!, options.width),
       bias: 0,
     })),
     hidden: full.hidden.map((layer) => ({ ...layer, units: widened(512, options.width), bias: 0 })),

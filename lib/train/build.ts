@@ -40,7 +40,7 @@ export function buildModel(recipe: Recipe, facts: InputFacts): models.ColumnNet 
   const classes = recipe.classes ?? facts.classes.length;
   if (classes < facts.classes.length)
     throw new RangeError(`recipe: classes is ${classes}, and the data set has ${facts.classes.length}`);
-  const { preset, conv6, norm, pooling, dropout, width } = recipe;
+  const { preset, conv6, norm, pooling, dropout, width, filters, pooled } = recipe;
   const options = {
     devices: recipe.devices.map((name) => device(name)),
     classes,
@@ -50,6 +50,8 @@ export function buildModel(recipe: Recipe, facts: InputFacts): models.ColumnNet 
     pooling,
     dropout,
     width,
+    filters,
+    pooled,
     seed: seedOf(recipe, 'weights'),
   };
   const model =

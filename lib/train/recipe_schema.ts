@@ -94,6 +94,10 @@ export const schema = z.strictObject({
   dropout: share,
   /** Factor of every layer's number of maps or hidden units. */
   width: numberThat('a number above 0, at most 16', (n) => n > 0 && n <= 16),
+  /** Maps of every convolution, before `width`; null: the model's own. */
+  filters: z.array(whole(1, 65_536), { error: 'a list of numbers of maps, or null' }).readonly().nullable(),
+  /** Numbers, from 1, of the convolutions whose maps are pooled. */
+  pooled: z.array(whole(1, 6), { error: 'a list of convolutions, such as [1, 2, 5]' }).readonly(),
   batch: whole(1, 65_536),
   epochs: whole(0, 1_000_000),
   lr: real(0),
