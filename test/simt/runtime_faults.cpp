@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -22,6 +23,13 @@ bool planted(const char* fault) {
 
 void late() {
   if (planted("late")) std::this_thread::sleep_for(std::chrono::milliseconds(200));
+}
+
+// With a fault the host waits for nothing until all of the work is under way.
+void unaware() {
+  static std::once_flag once;
+  if (std::getenv("CONVTAPE_PLANTED") && !planted("late") && !planted("none"))
+    std::call_once(once, [] { std::this_thread::sleep_for(std::chrono::milliseconds(300)); });
 }
 
 namespace sim {
