@@ -222,9 +222,9 @@ struct PointsOfTiles {
   int64_t group() const { return ceilDiv(tiles, band) * band * vectors * kLanes; }
   // From one point to the next: an odd number of cache lines, so that what is written together is not on the same places of a cache.
   int64_t point() const { return (ceilDiv(groups * group(), 16) | 1) * 16; }
-  // Of point 0.
+  // Of point 0; `vector` counts through the groups, of which there may be room for one alone.
   float* at(int64_t tile, int64_t vector) const {
-    return data + vector / vectors * group() + ((tile / band * vectors + vector % vectors) * band + tile % band) * kLanes;
+    return data + vector / vectors % groups * group() + ((tile / band * vectors + vector % vectors) * band + tile % band) * kLanes;
   }
 };
 
@@ -244,9 +244,8 @@ struct TiledInputs {
   // Of scratch memory, for so many rows of tiles at a time.
   int64_t floats(int64_t rows) const { return (2 * least(rows, tiles.high()) + W::kInputs - 2) * columns() * kLanes; }
 
-  // Of one vector of channels of one image: rows of tiles [begin, end) of all images, to tile `tile` and on of vector `place` of `to`.
-  void transform(int64_t image, int64_t begin, int64_t end, int64_t vector, float* scratch, const PointsOfTiles& to, int64_t tile,
-                 int64_t place) const {
+  // Of one vector of channels of one image: rows of tiles [begin, end) of all images, to tile `tile` and on of `to`.
+  void transform(int64_t image, int64_t begin, int64_t end, int64_t vector, float* scratch, const PointsOfTiles& to, int64_t tile) const {
     const int64_t group = vector / vectors(), channel = vector % vectors() * kLanes, lanes = least(kLanes, foldedChannels() - channel);
     const int64_t y = 2 * fold * (begin - image * tiles.high()) - paddingHeight, rows = 2 * (end - begin) + W::kInputs - 2;
     const float* planes = x + (image * groups + group) * channels * height * width;
@@ -256,7 +255,7 @@ struct TiledInputs {
       copyFolded(scratch, planes, fold, channel, lanes, height, width, y, -paddingWidth, rows, columns());
     const int64_t point = to.point(), line = columns() * kLanes;
     int64_t slot = tile % to.band;
-    float* target = to.at(tile, place);
+    float* target = to.at(tile, vector);
     for (int64_t i = 0; i < end - begin; ++i)
       for (int64_t j = 0; j < tiles.wide(); ++j) {
         const float* window = scratch + 2 * i * line + 2 * j * kLanes;

@@ -96,7 +96,7 @@ class WinogradConvolver {
       auto spread = [&](int64_t index, int worker) {
         const int64_t image = first + index / vectors % images, vector = index / vectors / images * vectors + index % vectors;
         const int64_t from = most(begin, image * t_.high()), to = least(end, (image + 1) * t_.high());
-        in_.transform(image, from, to, vector, slices + worker * own, tiles_, (from - begin) * t_.wide(), vector);
+        in_.transform(image, from, to, vector, slices + worker * own, tiles_, (from - begin) * t_.wide());
       };
       parallelForWorkers(c_.groups * images * vectors, workers, spread);
       const int64_t rowBlocks = ceilDiv(end - begin, plan_.taskRows), columnBlocks = ceilDiv(plan_.panels, plan_.blockPanels);

@@ -91,7 +91,7 @@ class WinogradGradWeight {
       forImages(t_, b.begin, b.end, [&](int64_t image, int64_t top, int64_t rows, int64_t before) {
         const int64_t from = image * t_.high() + top;
         for (int64_t v = 0; v < channelVectors_; ++v)
-          in_.transform(image, from, from + rows, b.group * channelVectors_ + v, b.scratch, b.inputs, before * t_.wide(), v);
+          in_.transform(image, from, from + rows, b.group * channelVectors_ + v, b.scratch, b.inputs, before * t_.wide());
         for (int64_t v = 0; v < filterVectors_; ++v) transformGradients(b, image, from, from + rows, v);
       });
       for (int64_t point = 0; point < kPoints; ++point) product(b, point, i > 0);
