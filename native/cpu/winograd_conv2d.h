@@ -18,7 +18,6 @@ struct WinogradConv {
   float* y;
 
   Tiled tiled() const { return {batch, groups * maps, outHeight, outWidth}; }
-  int64_t foldedChannels() const { return channels * fold * fold; }
 };
 
 // How it is cut: by sizes alone.
@@ -30,7 +29,8 @@ struct WinogradPlan {
   int64_t vectors, panels, blockPanels;  // of maps; panels of one task
   int64_t blockRows, taskRows;           // rows of tiles in a block, and in one task
 
-  WinogradPlan(const WinogradConv& c, int64_t linePoints) : vectors(ceilDiv(c.maps, kLanes)), panels(ceilDiv(vectors, kTileVectors)) {
+  WinogradPlan(const WinogradConv& c, int64_t inputVectors, int64_t linePoints)
+      : vectors(ceilDiv(c.maps, kLanes)), panels(ceilDiv(vectors, kTileVectors)) {
     const Tiled t = c.tiled();
     blockPanels = least(panels, 4);
     // As many rows as there is room for (a tile has 4 outputs), where they fill tiles of the product best.
@@ -38,7 +38,7 @@ struct WinogradPlan {
     taskRows = 1;
     for (int64_t n = 1; n <= least(t.rows(), mostTiles / t.wide()); ++n)
       if (waste(n * t.wide()) <= waste(taskRows * t.wide())) taskRows = n;
-    const int64_t perTile = linePoints * linePoints * c.groups * ceilDiv(c.foldedChannels(), kLanes) * kLanes;
+    const int64_t perTile = linePoints * linePoints * c.groups * inputVectors * kLanes;
     const int64_t mostRows = most(1, kTransformed / (perTile * t.wide()));
     blockRows = least(t.rows(), mostRows > taskRows ? mostRows / taskRows * taskRows : mostRows);
     taskRows = least(taskRows, blockRows);
@@ -61,8 +61,8 @@ class WinogradConvolver {
       : c_(conv),
         t_(conv.tiled()),
         in_{c_.x, c_.groups, c_.channels, c_.height, c_.width, c_.paddingHeight, c_.paddingWidth, t_, c_.fold},
-        channels_(conv.foldedChannels()),
-        plan_(conv, W::kPoints) {
+        channels_(in_.foldedChannels()),
+        plan_(conv, in_.vectors(), W::kPoints) {
     tiles_ = {nullptr, plan_.blockRows * t_.wide(), c_.groups, in_.vectors(), kTileRows};
     taskTiles_ = plan_.taskRows * t_.wide();
     ldm_ = plan_.blockPanels * kTileVectors * kLanes;
