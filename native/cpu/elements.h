@@ -13,7 +13,7 @@ constexpr int64_t kElementGrain = 1 << 14;
 // piece(begin, end, streams) over [0, count) in tasks; `streams`, a Constant, says whether the piece is to be streamed.
 template <class Piece>
 void forPieces(int64_t count, Piece&& piece) {
-  const bool large = count * static_cast<int64_t>(sizeof(float)) >= kStreamBytes;
+  const bool large = isLarge(count);
   parallelRanges(count, kElementGrain, [&](int64_t begin, int64_t end) {
     if (!large) return piece(begin, end, Constant<false>{});
     piece(begin, end, Constant<true>{});

@@ -157,7 +157,7 @@ void backward(const LocalResponseNorm::Params& p, const float* dy, const float* 
 // body(rows, stream) with what is known at compile time: the text's window of five channels, and whether the output is large.
 template <class Body>
 void specialise(const LocalResponseNorm::Params& p, Body&& body) {
-  const bool large = p.outer * p.channels * p.pixels * static_cast<int64_t>(sizeof(float)) >= kStreamBytes;
+  const bool large = isLarge(p.outer * p.channels * p.pixels);
   if (Tiles(p, 1).half == 2)
     large ? body(Constant<5>{}, Constant<true>{}) : body(Constant<5>{}, Constant<false>{});
   else

@@ -45,8 +45,6 @@ struct PlaneTasks {
   int64_t planes, each, count;
 };
 
-inline bool isLarge(int64_t floats) { return floats * static_cast<int64_t>(sizeof(float)) >= kStreamBytes; }
-
 // For every output row: compute(plane, i, rows, ring, y), ring[h] being the PhasedRow of row h for the rows of the window, `fill` its
 // padding, and y where the outputs go.
 //

@@ -90,6 +90,7 @@ static inline void streamFence() {
 }
 // Outputs of this many bytes are streamed; smaller ones may still be in a cache when the next kernel reads them.
 constexpr int64_t kStreamBytes = 16 << 20;
+static inline bool isLarge(int64_t floats) { return floats * static_cast<int64_t>(sizeof(float)) >= kStreamBytes; }
 
 // How a loop over a row reaches memory: whole vectors, streamed ones, and one at an end that may be shorter.
 struct Whole {
