@@ -42,4 +42,18 @@ describe.each(kinds)('large outputs on $kind', (device) => {
   test('maxPool2d, other windows', () =>
     compare([3, 5, 601, 611], (x) => ops.maxPool2d(x, { kernel: 3, stride: 1, padding: 1 }), device));
   test('avgPool2d', () => compare([3, 5, 601, 611], (x) => ops.avgPool2d(x, { kernel: 2, stride: 1 }), device));
+  test('unary', async () => {
+    for (const run of [ops.relu, ops.tanh] as Call[]) await compare([3, 5, 601, 611], run, device);
+  });
+  test('binary: equal shapes, a number for each map on either side, short rows', async () => {
+    using maps = randn([5, 1, 1], { seed: 3, device });
+    using columns = randn([611], { seed: 4, device });
+    const calls: Call[] = [
+      (x) => ops.mul(x, x),
+      (x) => ops.add(x, maps),
+      (x) => ops.sub(maps, x),
+      (x) => ops.maximum(x, columns),
+    ];
+    for (const run of calls) await compare([3, 5, 601, 611], run, device);
+  });
 });
