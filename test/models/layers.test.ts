@@ -1,4 +1,4 @@
-// The maps of a net's convolutions and which of them are pooled: options of it, and of a recipe.
+// A net's width, the maps of its convolutions and which of them are pooled: options of it, and of a recipe.
 import { join } from 'node:path';
 import { manualSeed, models } from '../../lib';
 import { nextSeed } from '../../lib/tensor/random';
@@ -7,6 +7,57 @@ import { convtape, temporaryFolder } from '../support/cli';
 const folder = temporaryFolder();
 const shapes = (net: { params: Record<string, { shape: readonly number[] }> }) =>
   Object.fromEntries(Object.entries(net.params).map(([name, p]) => [name, p.shape]));
+
+test('every layer but the output is so many times as wide, in each column alike', () => {
+  using net = models.alexnetSmall({ width: 1.5, seed: 1, conv6: true });
+  expect(shapes(net)).toMatchObject({
+    'conv1.weight': [36, 1, 5, 5],
+    'conv2.weight': [144, 18, 3, 3],
+    'conv3.weight': [192, 144, 3, 3],
+    'conv4.weight': [192, 96, 3, 3],
+    'conv5.weight': [144, 96, 3, 3],
+    'conv6.weight': [144, 144, 3, 3],
+    'fc6.weight': [768, 576],
+    'fc7.weight': [768, 768],
+    'fc8.weight': [10, 768],
+  });
+  using thin = models.alexnetSmall({ width: 0.01, seed: 1 });
+  expect(shapes(thin)).toMatchObject({ 'conv1.weight': [2, 1, 5, 5], 'fc6.weight': [6, 8], 'fc8.weight': [10, 6] });
+  using full = models.alexnet({ width: 1 / 32, classes: 5, seed: 1 });
+  expect(shapes(full)).toMatchObject({ 'conv1.weight': [4, 3, 11, 11], 'fc7.weight': [128, 128] });
+});
+
+test('weights of the small net start by the number of inputs, in every form of it', async () => {
+  const forms = [
+    { width: 0.01 },
+    { width: 0.5 },
+    { width: 3 },
+    { size: 32 },
+    { pooling: 'plain' },
+    { conv6: true },
+  ] as const;
+  for (const form of forms) {
+    using net = models.alexnetSmall({ seed: 1, ...form });
+    const stds = [...net.spec.convs, ...net.spec.hidden].map((layer) => layer.weightStd);
+    const inputs = Object.entries(net.params)
+      .filter(([name]) => name.endsWith('.weight') && name !== 'fc8.weight')
+      .map(([, weight]) => weight.shape.slice(1).reduce((a, b) => a * b));
+    expect(stds).toEqual(inputs.map((n) => Math.sqrt(2 / n)));
+  }
+  using net = models.alexnetSmall({ seed: 1 });
+  const { 'conv3.weight': weight } = net.params;
+  const values = await weight!.data();
+  const variance = values.reduce((sum, w) => sum + w * w, 0) / values.length;
+  // The variance of 110,592 draws is within a fiftieth of the distribution's.
+  expect(Math.abs((variance * 96 * 9) / 2 - 1)).toBeLessThan(0.02);
+});
+
+test.each([0, -1, 17, Number.NaN, '1'])('%p is no width', (width) => {
+  expect(() => models.alexnetSmall({ width: width as number })).toThrow(
+    'alexnetSmall: width must be above 0 and at most 16',
+  );
+  expect(() => models.alexnet({ width: width as number })).toThrow('alexnet: width must be');
+});
 
 test('filters are the maps of every convolution, which width multiplies', () => {
   using net = models.alexnetSmall({ filters: [8, 12, 20, 16, 10], seed: 1 });
@@ -90,6 +141,9 @@ test('a recipe sets them, and what tests the run takes them from there', async (
   const again = await convtape('train', '--out', out, '--resume', '--epochs', '1', '--set', 'pooled=[1,2,5]');
   expect(again.status).toBe(2);
   expect(again.err).toContain('recipe: pooled is [1,5] in this run and a resumed run keeps it, got [1,2,5]');
+  const wider = await convtape('train', '--out', out, '--resume', '--epochs', '1', '--set', 'width=0.5');
+  expect(wider.status).toBe(2);
+  expect(wider.err).toContain('recipe: width is 0.25 in this run and a resumed run keeps it, got 0.5');
   const few = await convtape(...run, '--out', join(folder, 'few'), ...small, 'filters=[8,16]');
   expect(few.status).not.toBe(0);
   expect(few.err).toContain('filters must be 5 integers of at least 1, the maps of each convolution, got [8, 16]');
