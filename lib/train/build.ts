@@ -54,8 +54,7 @@ export function buildModel(recipe: Recipe, facts: InputFacts): models.ColumnNet 
     pooled,
     seed: seedOf(recipe, 'weights'),
   };
-  const model =
-    recipe.model === 'alexnet' ? (models.alexnet(options) as unknown as models.ColumnNet) : small(options, facts);
+  const model = netOf(recipe, options, facts);
   if (recipe.init.weightStd !== null) redraw(model, recipe.init.weightStd, seedOf(recipe, 'weights'));
   return model;
 }
@@ -69,6 +68,17 @@ export function checkImages({ model }: Recipe, facts: Pick<InputFacts, 'channels
     throw new RangeError(
       `alexnet reads colour images of 227×227 and more; these are ${facts.channels}×${facts.height}×${facts.width} (--model alexnet-small reads those; prepare photographs with --size 256)`,
     );
+}
+
+/** @throws RecipeError where settings that are right each by itself make no net. */
+function netOf(recipe: Recipe, options: Options, facts: InputFacts): models.ColumnNet {
+  try {
+    if (recipe.model === 'alexnet') return models.alexnet(options) as unknown as models.ColumnNet;
+    return small(options, facts);
+  } catch (error) {
+    if (error instanceof RangeError) throw new RecipeError(error.message.replace(/^\w+:/, 'recipe:'), { cause: error });
+    throw error;
+  }
 }
 
 function small(options: Options, facts: InputFacts): models.ColumnNet {

@@ -145,8 +145,10 @@ test('a recipe sets them, and what tests the run takes them from there', async (
   expect(wider.status).toBe(2);
   expect(wider.err).toContain('recipe: width is 0.25 in this run and a resumed run keeps it, got 0.5');
   const few = await convtape(...run, '--out', join(folder, 'few'), ...small, 'filters=[8,16]');
-  expect(few.status).not.toBe(0);
-  expect(few.err).toContain('filters must be 5 integers of at least 1, the maps of each convolution, got [8, 16]');
+  expect(few.status).toBe(2);
+  expect(few.err).toContain(
+    'recipe: filters must be 5 integers of at least 1, the maps of each convolution, got [8, 16]',
+  );
   const wrong = await convtape(...run, '--out', join(folder, 'wrong'), ...small, 'pooled=all');
   expect(wrong.status).toBe(2);
   expect(wrong.err).toContain('pooled');
