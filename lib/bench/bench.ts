@@ -34,7 +34,7 @@ export class Bench {
     const { timing, check } = await measure(work, {
       budget,
       sample: this.#options.sample ?? (this.quick ? 0.002 : 0.01),
-      ...(onCpu(work.devices.map((d) => d.name)) && { probe: (time: number) => this.machine.probe(time) }),
+      ...(onCpu(work.devices.map((d) => d.name)) && { probe: this.machine.probe }),
       ...(reps !== undefined && { reps }),
       ...(inject && { inject }),
     });
@@ -71,12 +71,13 @@ export class Bench {
 
   #rated(row: Row): Row {
     if (!onCpu(row.devices)) return row;
-    const { median, threads, peak } = row.timing as Timing;
+    const { median, threads, peak, memory } = row.timing as Timing;
     return {
       ...row,
       ...(row.flops && { ofPeak: row.flops / median / this.machine.fma(threads) }),
       ...(row.flops && peak && { ofPeakBeside: row.flops / median / peak }),
       ...(row.bytes && { ofMemory: row.bytes / median / this.machine.memory }),
+      ...(row.bytes && memory && { ofMemoryBeside: row.bytes / median / memory }),
     };
   }
 }

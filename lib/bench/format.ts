@@ -29,6 +29,7 @@ export const rowHead = [
   'of peak beside',
   'GB/s',
   'of memory',
+  'of memory beside',
   'images/s',
   'tensors',
 ];
@@ -45,6 +46,7 @@ export function rowCells(row: Row): string[] {
     percent(row.ofPeakBeside),
     rate(row.bytes, median, 1e9),
     percent(row.ofMemory),
+    percent(row.ofMemoryBeside),
     rate(row.images, median, 1),
     row.peakMemory === undefined ? '' : `${(row.peakMemory / 1e9).toFixed(2)} GB`,
   ];

@@ -3,7 +3,11 @@ import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { addon } from '../native/addon';
 import { numThreads } from '../tensor/device';
 import { version } from '../version';
+import type { Probe } from './measure';
 import type { MachineReport } from './schema';
+
+/** Bytes that a probe of the memory reads, and copies: more than caches hold. */
+const MOVED = 64 << 20;
 
 export interface MachineOptions {
   /** Shorter measurements, less memory. */
@@ -37,10 +41,11 @@ export class Machine {
     this.#copy = Math.max(this.#copy, addon.machineRate('copy', threads, bytes, passes));
   }
 
-  /** The FMA peak at this moment, measured for so many seconds. */
-  probe(seconds: number): number {
-    return addon.machineRate('fma', numThreads(), seconds);
-  }
+  /** Measures what is to be had at this moment: {@link Probe}. */
+  readonly probe: Probe = {
+    fma: (seconds) => addon.machineRate('fma', numThreads(), seconds),
+    memory: () => Math.max(...(['read', 'copy'] as const).map((t) => addon.machineRate(t, numThreads(), MOVED, 2))),
+  };
 
   /** float32 operations a second of so many threads together. */
   fma(threads: number): number {

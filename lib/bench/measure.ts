@@ -31,6 +31,16 @@ export interface Case {
   before?(): void | Promise<void>;
 }
 
+/** What the machine can do at the moment it is asked. */
+export interface Probe {
+  /** Operations a second, measured for so many seconds: asked beside work that has `flops`. */
+  fma(seconds: number): number;
+  /** Bytes a second: asked beside work whose `bytes` are more than caches hold, so that the probe takes nothing from it. */
+  memory(): number;
+}
+
+const PAST_CACHES = 64 << 20;
+
 export interface MeasureOptions {
   /** Samples; as many as fit in `budget` (3 to 40) where it is not given. */
   reps?: number;
@@ -38,8 +48,8 @@ export interface MeasureOptions {
   budget: number;
   /** A sample takes at least so many seconds; short calls are repeated within it. */
   sample: number;
-  /** Measures the machine's peak for so many seconds, in operations a second: called beside every sample of work that has `flops`. */
-  probe?: (seconds: number) => number;
+  /** Called beside every sample. */
+  probe?: Probe;
   /** Takes the place of a case's work: a test plants a slow kernel here. */
   inject?: (work: Case) => Case['run'];
 }
@@ -51,8 +61,9 @@ export interface Timing extends Spread {
   /** Processor time of one call, of all threads, user and system: the least of the samples. */
   readonly cpu: number;
   readonly threads: number;
-  /** Median of the peaks measured between the samples. */
+  /** Medians of the FMA peaks and of the memory's rates measured between the samples. */
   readonly peak?: number;
+  readonly memory?: number;
 }
 
 export class CheckError extends Error {}
@@ -72,9 +83,12 @@ export async function measure(work: Case, options: MeasureOptions): Promise<{ ti
   const reps = options.reps ?? Math.max(3, Math.min(40, fit));
   const walls: number[] = [];
   const peaks: number[] = [];
+  const memories: number[] = [];
   const probe = () => {
+    if (!options.probe) return;
     // Long enough to see what a long sample sees, and touching no memory that the work may have left in a cache.
-    if (work.flops && options.probe) peaks.push(options.probe(Math.min(0.05, Math.max(0.005, once * calls * 0.2))));
+    if (work.flops) peaks.push(options.probe.fma(Math.min(0.05, Math.max(0.005, once * calls * 0.2))));
+    if (work.bytes && work.bytes >= PAST_CACHES) memories.push(options.probe.memory());
   };
   let cpu = Number.POSITIVE_INFINITY;
   for (let i = 0; i < reps; i++) {
@@ -84,8 +98,11 @@ export async function measure(work: Case, options: MeasureOptions): Promise<{ ti
     cpu = Math.min(cpu, s.cpu);
   }
   probe();
-  const peak = peaks.length > 0 ? { peak: spread(peaks).median } : {};
-  return { timing: { ...spread(walls), reps, calls, cpu, threads: numThreads(), ...peak }, check };
+  const beside = {
+    ...(peaks.length > 0 && { peak: spread(peaks).median }),
+    ...(memories.length > 0 && { memory: spread(memories).median }),
+  };
+  return { timing: { ...spread(walls), reps, calls, cpu, threads: numThreads(), ...beside }, check };
 }
 
 async function sample(work: Case, run: Case['run'], calls: number): Promise<{ wall: number; cpu: number }> {

@@ -43,17 +43,20 @@ export const rowSchema = z.object({
     threads: count,
     /** float32 operations a second: median of the FMA peaks measured between the samples. */
     peak: positive.optional(),
+    /** Bytes a second: median of the memory's rates measured between the samples; of work that caches cannot hold. */
+    memory: positive.optional(),
   }),
   flops: positive.optional(),
   bytes: positive.optional(),
   images: positive.optional(),
   /**
-   * Fractions of what the machine can do; absent where the work is on another device than the CPU. Of the best peak of the whole run, and of
-   * the median of those measured between the samples.
+   * Fractions of what the machine can do; absent where the work is on another device than the CPU. Of the best of the whole run, and (beside)
+   * of the median of those measured between the samples.
    */
   ofPeak: positive.optional(),
   ofPeakBeside: positive.optional(),
   ofMemory: positive.optional(),
+  ofMemoryBeside: positive.optional(),
   /** Bytes in live tensors at most, all devices together. */
   peakMemory: positive.optional(),
   check: z.object({ against: z.string(), error: z.number().nonnegative(), tolerance: z.number().nonnegative() }),

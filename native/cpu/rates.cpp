@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -148,13 +150,40 @@ void readPass(const float* from, size_t n) {
 
 void copyPass(float* to, const float* from, size_t n) {
 #if defined(__x86_64__)
-  for (size_t i = 0; i < n; i += 16)
+  for (size_t i = 0; i < n; i += 16) {
+    __builtin_prefetch(from + i + 1024);
     for (int j = 0; j < 16; j += 4) _mm_stream_ps(to + i + j, _mm_load_ps(from + i + j));
+  }
   _mm_sfence();
 #else
   std::copy(from, from + n, to);
 #endif
 }
+
+// What a rate is measured on, kept from call to call: to be given so much memory takes longer than many passes over it.
+class Blocks {
+ public:
+  Blocks(int threads, size_t each) : threads_(threads), each_(each), from_(bytes()), to_(bytes()) {
+    if (!mapped()) return;
+    together(threads, [&](int i) {
+      std::fill_n(from(i), each, 1.0f);
+      std::fill_n(to(i), each, 0.0f);
+    });
+  }
+  bool serves(int threads, size_t each) const { return mapped() && threads == threads_ && each == each_; }
+  bool mapped() const { return from_.data() && to_.data(); }
+  size_t bytes() const { return each_ * threads_ * sizeof(float); }
+  float* from(int thread) const { return from_.data() + thread * each_; }
+  float* to(int thread) const { return to_.data() + thread * each_; }
+
+ private:
+  int threads_;
+  size_t each_;  // floats of a thread
+  Block from_, to_;
+};
+
+std::mutex keptMutex;
+std::unique_ptr<Blocks> kept;
 
 }  // namespace
 
@@ -179,27 +208,28 @@ double fmaRate(int threads, double seconds) {
 
 double memoryRate(Traffic traffic, int threads, size_t bytes, int passes) {
   const size_t each = bytes / sizeof(float) / threads / 64 * 64;
-  const size_t size = each * threads * sizeof(float);
   if (each == 0) return 0;
+  const std::lock_guard lock(keptMutex);
+  if (!kept || !kept->serves(threads, each)) {
+    kept.reset();  // before there is memory for the next
+    kept = std::make_unique<Blocks>(threads, each);
+  }
+  const Blocks& blocks = *kept;
+  if (!blocks.mapped()) return 0;
   const bool copies = traffic == Traffic::Copy;
-  Block from(size), to(copies ? size : 64 * sizeof(float));
-  if (!from.data() || !to.data()) return 0;
-  together(threads, [&](int i) {
-    std::fill_n(from.data() + i * each, each, 1.0f);
-    if (copies) std::fill_n(to.data() + i * each, each, 0.0f);
-  });
   double best = 0;
   for (int pass = 0; pass < passes; ++pass) {
     std::vector<double> seconds(threads);
     together(threads, [&](int i) {
       const auto start = Clock::now();
       if (copies)
-        copyPass(to.data() + i * each, from.data() + i * each, each);
+        copyPass(blocks.to(i), blocks.from(i), each);
       else
-        readPass(from.data() + i * each, each);
+        readPass(blocks.from(i), each);
       seconds[i] = since(start);
     });
-    best = std::max(best, static_cast<double>(size) * (copies ? 2 : 1) / *std::max_element(seconds.begin(), seconds.end()));
+    const double slowest = *std::max_element(seconds.begin(), seconds.end());
+    best = std::max(best, static_cast<double>(blocks.bytes()) * (copies ? 2 : 1) / slowest);
   }
   return best;
 }

@@ -13,7 +13,8 @@ const char* widestIsa();
 enum class Traffic { Read, Copy };
 
 // Bytes a second between memory and `threads` threads, the best of `passes` over `bytes` (far more than the caches hold): read once, or
-// copied past the caches, which counts the bytes read and the bytes written. 0 where the memory cannot be had.
+// copied past the caches, which counts the bytes read and the bytes written. 0 where the memory cannot be had. Twice `bytes` of memory stay
+// taken, for the next call with the same threads and bytes.
 double memoryRate(Traffic traffic, int threads, size_t bytes, int passes);
 
 }  // namespace convtape::cpu

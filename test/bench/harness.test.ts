@@ -91,7 +91,7 @@ test('a row is what the case says over what was measured, and the machine beside
   using work = product(64);
   let before = 0;
   const bench = new Bench({ ...options, reps: 3, sample: 0.2 });
-  await bench.time({ ...work, bytes: 1e6, images: 3, before: () => void before++ }, () => ({ peakMemory: 5 }));
+  await bench.time({ ...work, bytes: 64 << 20, images: 3, before: () => void before++ }, () => ({ peakMemory: 5 }));
   const result = bench.finish('convtape bench test');
   expect(parseResult(JSON.parse(JSON.stringify(result)), 'it')).toEqual(result);
   const [row] = result.rows;
@@ -103,28 +103,28 @@ test('a row is what the case says over what was measured, and the machine beside
   const peak = result.machine.fma.find((f) => f.threads === numThreads())!.flops;
   expect(row!.ofPeak).toBeCloseTo((2 * 64 ** 3) / median / peak, 12);
   const memory = Math.max(result.machine.readBytes, result.machine.copyBytes);
-  expect(row!.ofMemory).toBeCloseTo(1e6 / median / memory, 12);
+  expect(row!.ofMemory).toBeCloseTo((64 << 20) / median / memory, 9);
+  expect(row!.ofMemoryBeside).toBeCloseTo((64 << 20) / median / row!.timing.memory!, 9);
   expect(row!.ofPeakBeside).toBeCloseTo((2 * 64 ** 3) / median / row!.timing.peak!, 12);
   expect(row!.timing.peak).toBeGreaterThan(peak / 50);
 });
 
-test('the peak is measured around every sample, and the median counts', async () => {
+test('peak and memory are measured around every sample, and the medians count', async () => {
   using work = product(64);
-  const probes = [9, 2, 3, 8];
-  const asked: number[] = [];
-  const { timing } = await measure(work, {
-    budget: 0,
-    sample: 0,
-    reps: 3,
-    probe: (time) => {
-      asked.push(time);
-      return probes.shift()!;
-    },
-  });
-  expect(timing.peak).toBe(5.5);
-  expect(asked).toHaveLength(4);
-  const { flops: _, ...bytesOnly } = { ...work, bytes: 1 };
-  expect((await measure(bytesOnly, { budget: 0, sample: 0, reps: 1, probe: () => 1 })).timing.peak).toBeUndefined();
+  const peaks = [9, 2, 3, 8];
+  const rates = [4, 7, 6, 1];
+  const probe = { fma: jest.fn(() => peaks.shift()!), memory: jest.fn(() => rates.shift()!) };
+  const once = { budget: 0, sample: 0, reps: 3, probe };
+  expect((await measure(work, once)).timing).toMatchObject({ peak: 5.5 });
+  expect(probe.fma).toHaveBeenCalledTimes(4);
+  expect(probe.memory).not.toHaveBeenCalled();
+  const { flops: _, ...moves } = { ...work, bytes: 64 << 20 };
+  const { timing } = await measure(moves, once);
+  expect(timing.memory).toBe(5);
+  expect(timing.peak).toBeUndefined();
+  // What a cache may hold is left there.
+  expect((await measure({ ...moves, bytes: (64 << 20) - 1 }, once)).timing.memory).toBeUndefined();
+  expect(probe.memory).toHaveBeenCalledTimes(4);
 });
 
 test('promises are waited for, and what a run made is freed', async () => {
