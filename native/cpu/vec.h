@@ -103,6 +103,14 @@ struct Streamed {
   Vec load(const float* p) const { return convtape::cpu::CONVTAPE_ISA::load(p); }
   void store(float* p, Vec v) const { stream(p, v); }
 };
+// The same where reading, too, goes on past the end of the vector: what is read is asked for a page early, which the processor by itself
+// does not do beyond the page it is in. An address that is nobody's is no fault.
+struct StreamedAhead : Streamed {
+  Vec load(const float* p) const {
+    __builtin_prefetch(p + 1024);
+    return Streamed::load(p);
+  }
+};
 struct Part {
   int n;
   Vec load(const float* p) const { return loadFirst(p, n); }
@@ -117,26 +125,26 @@ static inline void forVectors(int64_t begin, int64_t end, Body&& body) {
   if (i < end) body(i, Part{static_cast<int>(end - i)});
 }
 
-// The same for a loop whose only store goes to out + i, and that streams: a Part up to where out + i is aligned, then Streamed ones.
-template <class Body>
+// Floats of a line of the caches: a line that is streamed must be streamed whole, or the caches give it up and fetch it again.
+constexpr int64_t kLine = 16;
+static inline int64_t pastLine(const float* p) { return static_cast<int64_t>(reinterpret_cast<uintptr_t>(p) / sizeof(float)) % kLine; }
+
+// The same for a loop whose only store goes to out + i, and that streams the lines that are wholly its own.
+template <class Lanes = Streamed, class Body>
 static inline void forStreamed(const float* out, int64_t begin, int64_t end, Body&& body) {
-  int64_t i = begin;
-  const int64_t past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(out + i) / sizeof(float)) % kLanes;
-  const int64_t head = past ? kLanes - past : 0;
-  if (head) {
-    const int64_t n = head < end - i ? head : end - i;
-    body(i, Part{static_cast<int>(n)});
-    i += n;
-  }
-  for (; i + kLanes <= end; i += kLanes) body(i, Streamed{});
-  if (i < end) body(i, Part{static_cast<int>(end - i)});
+  const int64_t past = pastLine(out + begin), first = past ? begin + kLine - past : begin;
+  if (first + kLine > end) return forVectors(begin, end, body);
+  forVectors(begin, first, body);
+  const int64_t last = end - (end - first) % kLine;
+  for (int64_t i = first; i < last; i += kLanes) body(i, Lanes{});
+  forVectors(last, end, body);
 }
 
 // Either of the two.
 template <bool kStream, class Body>
 static inline void forOutputs(const float* out, int64_t begin, int64_t end, Body&& body) {
   if constexpr (kStream)
-    forStreamed(out, begin, end, body);
+    forStreamed<StreamedAhead>(out, begin, end, body);
   else
     forVectors(begin, end, body);
 }
