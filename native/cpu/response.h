@@ -25,7 +25,7 @@ struct ThreeQuarters {
   static Vec fourthRoot(Vec s) {
 #if defined(__AVX512F__)
     // The processor's estimates (relative error below 2^−14 each), then one step of Newton's method for q^−4 = s, which squares it.
-    s = s > 3.4e38f ? splat(3.4e38f) : s;  // at infinity the estimates' product would be NaN
+    s = _mm512_maskz_min_ps(0xffff, splat(3.4e38f), s);  // at infinity the estimates' product would be NaN
     const Vec r = _mm512_maskz_rsqrt14_ps(0xffff, s);
     const Vec q = r * _mm512_maskz_rsqrt14_ps(0xffff, r), q2 = q * q;
     return fma(q, fma(s * q2, -0.25f * q2, splat(0.25f)), q);
