@@ -36,7 +36,7 @@ async function compare(shape: [number, number, number, number], run: Call, devic
 describe.each(kinds)('large outputs on $kind', (device) => {
   // Odd sizes: rows begin anywhere in a cache line.
   test('localResponseNorm', () =>
-    compare([2, 24, 317, 301], (x) => ops.localResponseNorm(x, { alpha: 0.3, groups: 2 }), device));
+    compare([2, 26, 317, 301], (x) => ops.localResponseNorm(x, { alpha: 0.3, groups: 2 }), device));
   test('maxPool2d, AlexNet’s window', () =>
     compare([5, 920, 63, 61], (x) => ops.maxPool2d(x, { kernel: 3, stride: 2 }), device));
   test('maxPool2d, other windows', () =>
@@ -55,5 +55,21 @@ describe.each(kinds)('large outputs on $kind', (device) => {
       (x) => ops.maximum(x, columns),
     ];
     for (const run of calls) await compare([3, 5, 601, 611], run, device);
+  });
+  test('dropout', async () => {
+    const [rows, columns, p, seed] = [3, 1_400_003, 0.4, 9];
+    using x = randn([rows, columns], { seed: 1, device });
+    using y = ops.dropout(x, { p, seed });
+    const whole = await y.data();
+    for (let r = 0; r < rows; r++) {
+      using row = ops.slice(x, [r, 0], [r + 1, columns]);
+      using part = ops.dropout(row, { p, seed, layout: { columns, pitch: columns, offset: r * columns } });
+      const piece = await part.data();
+      const same = Buffer.compare(
+        Buffer.from(piece.buffer),
+        Buffer.from(whole.buffer, whole.byteOffset + 4 * r * columns, 4 * columns),
+      );
+      expect(same).toBe(0);
+    }
   });
 });

@@ -1,4 +1,4 @@
-import { ones, ops, type Tensor, tensor, zeros } from '../../lib';
+import { ones, ops, type Tensor, tape, tensor, zeros } from '../../lib';
 import { kinds } from '../support/devices';
 import { testLiterals } from '../support/literals';
 
@@ -24,11 +24,29 @@ describe.each(kinds)('response normalisation on $kind', (device) => {
     expect(y[3]).toBe(0);
   });
 
+  test('with k = 0 maps that do not exist, whose windows hold only zeros, give nothing to the gradient', async () => {
+    const x = [1, 1, 0, 0];
+    const sums = [2, 2, 2, 1];
+    const input = tensor(x, { shape: [1, 4], device });
+    using t = tape();
+    const y = ops.localResponseNorm(input, { k: 0, alpha: 1 });
+    const { dx } = t.gradients(y, { dx: input }, { seed: ones([1, 4], { device }) });
+    const terms = sums.map((s, j) => x[j]! * s ** -1.75);
+    const expected = sums.map((s, i) => {
+      const window = terms.filter((_, j) => Math.abs(i - j) <= 2);
+      return s ** -0.75 - 2 * 0.75 * x[i]! * window.reduce((total, term) => total + term, 0);
+    });
+    expect(Array.from(await dx.data())).toEqual(expected.map((v) => expect.closeTo(v, 6)));
+  });
+
   test('a NaN stays within its window', async () => {
     const values = new Float32Array(9).fill(1);
     values[4] = Number.NaN;
-    const across = await ops.localResponseNorm(tensor(values, { shape: [1, 9], device }), { size: 3 }).data();
-    expect(Array.from(across, Number.isNaN)).toEqual([false, false, false, true, true, true, false, false, false]);
+    for (const size of [3, 5]) {
+      const across = await ops.localResponseNorm(tensor(values, { shape: [1, 9], device }), { size }).data();
+      const reached = Array.from(values, (_, i) => Math.abs(i - 4) <= (size - 1) / 2);
+      expect(Array.from(across, Number.isNaN)).toEqual(reached);
+    }
     const within = await ops
       .spatialResponseNorm(tensor(values, { shape: [1, 1, 1, 9], device }), { size: 3, alpha: 1, beta: 0.75 })
       .data();
