@@ -262,6 +262,11 @@ describe('what cannot be prepared is one line', () => {
       /img_train\.tar is cut short: its member n0\d+\.tar ends at byte \d+, the archive at byte 20000$/,
     ],
     [
+      'an archive cut short behind a member',
+      (s) => truncateSync(trainTar(s), statSync(trainTar(s)).size - 1024),
+      /img_train\.tar is cut short: it ends at byte \d+ without the zeros that end an archive$/,
+    ],
+    [
       'no archive',
       (s) => writeFileSync(trainTar(s), Buffer.alloc(2048, 7)),
       /img_train\.tar is no sound tar archive: there is no header at byte 0, where one belongs$/,
@@ -286,6 +291,18 @@ describe('what cannot be prepared is one line', () => {
     const preparing = prepareSet(src, out(), small);
     await expect(preparing).rejects.toThrow(DataError);
     await expect(preparing).rejects.toThrow(message);
+  });
+
+  test('a compressed archive that unpacks to far more than pictures do; nothing of it stays', async () => {
+    const bomb = join(root, 'bomb.tar.gz');
+    const dir = out();
+    writeFileSync(bomb, gzipSync(Buffer.alloc(80 << 20)));
+    const preparing = prepareSet(bomb, dir, small);
+    await expect(preparing).rejects.toThrow(DataError);
+    await expect(preparing).rejects.toThrow(
+      /^.*bomb\.tar\.gz unpacks to more than \d+ bytes, 50 times its size: no archive of pictures does; if it is right, unpack it and give the \.tar$/,
+    );
+    expect(existsSync(join(dir, '.unpacked'))).toBe(false);
   });
 
   test('other settings in the same folder; a folder of something else', async () => {

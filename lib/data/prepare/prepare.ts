@@ -1,5 +1,5 @@
 // A prepared set from archives or folders of images. See docs/data.md.
-import { createReadStream, existsSync, readFileSync, rmSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
@@ -58,6 +58,9 @@ export async function prepareSet(src: string, out: string, options: PrepareOptio
       classes: options.classes,
       truth: options.truth,
       unpack: (archive) => unpack(archive, out, options.onNote),
+    }).catch((error: unknown) => {
+      rmSync(join(out, UNPACKED), { recursive: true, force: true }); // of what cannot be used
+      throw error;
     });
     if (!sources.images.val?.length && !sources.images.test?.length)
       throw new DataError(`${src} holds too few images to keep some for testing`);
@@ -138,6 +141,9 @@ const write = (path: string, bytes: Uint8Array): Promise<void> =>
   });
 
 const UNPACKED = '.unpacked';
+/** Pictures are compressed already: with a tar's headers and padding small ones come to some ten times their size. */
+const UNPACKED_RATIO = 50;
+const UNPACKED_SLACK = 64 << 20;
 
 /** A compressed archive cannot be read by position; a plain copy of it lies in the set's folder until the set is whole. */
 async function unpack(archive: string, out: string, note?: (text: string) => void): Promise<string> {
@@ -145,16 +151,26 @@ async function unpack(archive: string, out: string, note?: (text: string) => voi
   outputFolder(folder);
   const path = join(folder, `${Buffer.from(archive).toString('base64url').slice(-60)}-${basename(archive)}.tar`);
   if (existsSync(path)) return path;
+  const most = UNPACKED_SLACK + UNPACKED_RATIO * statSync(archive).size;
+  const tooLarge =
+    `${archive} unpacks to more than ${most} bytes, ${UNPACKED_RATIO} times its size: no archive of pictures does; ` +
+    'if it is right, unpack it and give the .tar';
   note?.(`unpacking ${archive}`);
   try {
     await atomicWrite(path, async (file) => {
       const input = createReadStream(archive);
       const plain = createGunzip();
       input.on('error', (error) => plain.destroy(error));
-      for await (const part of input.pipe(plain)) await writeAll(file, part as Uint8Array);
+      let bytes = 0;
+      for await (const part of input.pipe(plain)) {
+        bytes += (part as Uint8Array).length;
+        if (bytes > most) throw new DataError(tooLarge);
+        await writeAll(file, part as Uint8Array);
+      }
     });
   } catch (error) {
     const { cause } = error as Error;
+    if (cause instanceof DataError) throw cause;
     const broken = /^Z_/.test((cause as NodeJS.ErrnoException | undefined)?.code ?? '');
     throw new DataError(broken ? `${archive} is not a sound gzip file: ${reasonOf(cause)}` : (error as Error).message, {
       cause: error,

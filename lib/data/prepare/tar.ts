@@ -116,6 +116,8 @@ export function* tarMembers(source: Source, refused: (what: Refused) => void): G
       else yield { name: name.replace(/^(\.\/)+/, ''), offset, length };
     }
   }
+  // Cut between two members it would otherwise pass for a shorter whole.
+  throw new DataError(`${path} is cut short: it ends at byte ${end - start} without the zeros that end an archive`);
 }
 
 /** null at the end of the archive: a block of zeros. */
