@@ -129,7 +129,10 @@ class OverlappingPool {
     for (int b = 0; b < kBlocks; ++b) column[b] = lanes.n < kLanes ? 0 : this->column(block + b);
     NanSeen seen;
     const auto row = [&](int64_t h, int b) {
-      const Columns v = columns(from + h * p_.width + 2 * column[b], lanes);
+      const float* at = from + h * p_.width + 2 * column[b];
+      __builtin_prefetch(at + kPage);
+      __builtin_prefetch(at + kPage + kLanes);
+      const Columns v = columns(at, lanes);
       if (!kNan) {
         seen.look(v.c[0], v.c[1]);
         seen.look(v.c[2], v.c[2]);

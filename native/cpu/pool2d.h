@@ -1,7 +1,7 @@
 // How pooling operators walk their planes; what they do with a window is theirs.
 #pragma once
 
-#include "cpu/kernels.h"
+#include "cpu/elements.h"
 #include "cpu/phases.h"
 #include "cpu/staging.h"
 
@@ -37,7 +37,8 @@ void withShape(const Window2d& p, const PhasedRow& row, Body&& body) {
 struct PlaneTasks {
   explicit PlaneTasks(const Window2d& p) : planes(p.planes) {
     const int64_t plane = p.height * p.width;
-    each = plane < 1 << 14 ? (1 << 14) / plane : 1;
+    const int64_t floats = isLarge(p.planes * plane) ? kLargeGrain : kElementGrain;
+    each = plane < floats ? floats / plane : 1;
     count = (planes + each - 1) / each;
   }
   int64_t begin(int64_t t) const { return t * each; }

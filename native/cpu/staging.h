@@ -8,7 +8,7 @@ namespace convtape::cpu::CONVTAPE_ISA {
 
 class Staging {
  public:
-  static constexpr int64_t kFloats = 4096;
+  static constexpr int64_t kFloats = 1024;
 
   // `buffer` holds kFloats. Where `streaming` is false, rows go to their place at once.
   Staging(float* to, float* buffer, bool streaming) : to_(to), buffer_(buffer), streaming_(streaming) {}

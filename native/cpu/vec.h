@@ -103,11 +103,13 @@ struct Streamed {
   Vec load(const float* p) const { return convtape::cpu::CONVTAPE_ISA::load(p); }
   void store(float* p, Vec v) const { stream(p, v); }
 };
-// The same where reading, too, goes on past the end of the vector: what is read is asked for a page early, which the processor by itself
-// does not do beyond the page it is in. An address that is nobody's is no fault.
+// Floats of a page. Of what is read from its start to its end the processor fetches ahead by itself, but not beyond the page it is in: it
+// is asked for a page early. An address that is nobody's is no fault.
+constexpr int64_t kPage = 1024;
+// Streamed, and what is read asked for a page early.
 struct StreamedAhead : Streamed {
   Vec load(const float* p) const {
-    __builtin_prefetch(p + 1024);
+    __builtin_prefetch(p + kPage);
     return Streamed::load(p);
   }
 };
