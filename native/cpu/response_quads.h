@@ -61,9 +61,6 @@ template <bool kStream>
 class Quads {
  public:
   static constexpr int64_t kOut = 4;
-  // Rows of a window of four channels: two before and two after.
-  static constexpr int64_t kIn = 8;
-
   static constexpr int64_t kTile = 4096;  // pixels
   // From row to row of a ring: not the same places of the first-level cache.
   static constexpr int64_t kRingPitch = kTile + 3 * kLanes;
