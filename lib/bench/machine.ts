@@ -3,11 +3,8 @@ import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { addon } from '../native/addon';
 import { numThreads } from '../tensor/device';
 import { version } from '../version';
-import type { Probe } from './measure';
+import { PAST_CACHES, type Probe } from './measure';
 import type { MachineReport } from './schema';
-
-/** Bytes that a probe of the memory reads, and copies: more than caches hold. */
-const MOVED = 64 << 20;
 
 export interface MachineOptions {
   /** Shorter measurements, less memory. */
@@ -44,7 +41,8 @@ export class Machine {
   /** Measures what is to be had at this moment: {@link Probe}. */
   readonly probe: Probe = {
     fma: (seconds) => addon.machineRate('fma', numThreads(), seconds),
-    memory: () => Math.max(...(['read', 'copy'] as const).map((t) => addon.machineRate(t, numThreads(), MOVED, 2))),
+    memory: () =>
+      Math.max(...(['read', 'copy'] as const).map((t) => addon.machineRate(t, numThreads(), PAST_CACHES, 2))),
   };
 
   /** float32 operations a second of so many threads together. */

@@ -39,7 +39,8 @@ export interface Probe {
   memory(): number;
 }
 
-const PAST_CACHES = 64 << 20;
+/** Bytes that no cache holds. */
+export const PAST_CACHES = 64 << 20;
 
 export interface MeasureOptions {
   /** Samples; as many as fit in `budget` (3 to 40) where it is not given. */
