@@ -300,8 +300,11 @@ describe('what cannot be prepared is one line', () => {
     const preparing = prepareSet(bomb, dir, small);
     await expect(preparing).rejects.toThrow(DataError);
     await expect(preparing).rejects.toThrow(
-      /^.*bomb\.tar\.gz unpacks to more than \d+ bytes, 50 times its size: no archive of pictures does; if it is right, unpack it and give the \.tar$/,
+      /^.*bomb\.tar\.gz unpacks to more than \d+ bytes, 50 times its size and 64 MiB: no archive of pictures does; if it is right, unpack it and give the \.tar$/,
     );
+    expect(existsSync(join(dir, '.unpacked'))).toBe(false);
+    writeFileSync(bomb, gzipSync(tarOf([])));
+    await expect(prepareSet(bomb, dir, small)).rejects.toThrow(DataError);
     expect(existsSync(join(dir, '.unpacked'))).toBe(false);
   });
 

@@ -53,22 +53,12 @@ export async function prepareSet(src: string, out: string, options: PrepareOptio
   try {
     outputFolder(out);
     release = takeLock(out);
-    const sources = await findSources(src, {
-      layout: options.layout,
-      classes: options.classes,
-      truth: options.truth,
-      unpack: (archive) => unpack(archive, out, options.onNote),
-    }).catch((error: unknown) => {
-      rmSync(join(out, UNPACKED), { recursive: true, force: true }); // of what cannot be used
-      throw error;
-    });
-    if (!sources.images.val?.length && !sources.images.test?.length)
-      throw new DataError(`${src} holds too few images to keep some for testing`);
+    const sources = await usableSources(src, out, options);
     const plan = planOf(sources, settings, options.shardImages ?? 2048);
     await keepPlan(out, plan, sources);
     const finished = await make(out, plan, settings, options);
     const set = await conclude(src, out, sources, settings, plan, finished);
-    rmSync(join(out, UNPACKED), { recursive: true, force: true });
+    removeUnpacked(out);
     return set;
   } catch (error) {
     // What failed while shards were made says more of itself already.
@@ -145,6 +135,27 @@ const UNPACKED = '.unpacked';
 const UNPACKED_RATIO = 50;
 const UNPACKED_SLACK = 64 << 20;
 
+const removeUnpacked = (out: string): void => rmSync(join(out, UNPACKED), { recursive: true, force: true });
+
+/** Leaves nothing unpacked of what cannot be prepared. */
+async function usableSources(src: string, out: string, options: PrepareOptions): Promise<Sources> {
+  const { layout, classes, truth, onNote } = options;
+  try {
+    const sources = await findSources(src, {
+      layout,
+      classes,
+      truth,
+      unpack: (archive) => unpack(archive, out, onNote),
+    });
+    if (!sources.images.val?.length && !sources.images.test?.length)
+      throw new DataError(`${src} holds too few images to keep some for testing`);
+    return sources;
+  } catch (error) {
+    removeUnpacked(out);
+    throw error;
+  }
+}
+
 /** A compressed archive cannot be read by position; a plain copy of it lies in the set's folder until the set is whole. */
 async function unpack(archive: string, out: string, note?: (text: string) => void): Promise<string> {
   const folder = join(out, UNPACKED);
@@ -153,8 +164,8 @@ async function unpack(archive: string, out: string, note?: (text: string) => voi
   if (existsSync(path)) return path;
   const most = UNPACKED_SLACK + UNPACKED_RATIO * statSync(archive).size;
   const tooLarge =
-    `${archive} unpacks to more than ${most} bytes, ${UNPACKED_RATIO} times its size: no archive of pictures does; ` +
-    'if it is right, unpack it and give the .tar';
+    `${archive} unpacks to more than ${most} bytes, ${UNPACKED_RATIO} times its size and 64 MiB: ` +
+    'no archive of pictures does; if it is right, unpack it and give the .tar';
   note?.(`unpacking ${archive}`);
   try {
     await atomicWrite(path, async (file) => {
