@@ -37,7 +37,7 @@ void withShape(const Window2d& p, const PhasedRow& row, Body&& body) {
 struct PlaneTasks {
   explicit PlaneTasks(const Window2d& p) : planes(p.planes) {
     const int64_t plane = p.height * p.width;
-    const int64_t floats = isLarge(p.planes * plane) ? kLargeGrain : kElementGrain;
+    const int64_t floats = grainOf(p.planes * plane);
     each = plane < floats ? floats / plane : 1;
     count = (planes + each - 1) / each;
   }
