@@ -1,6 +1,9 @@
 // What a net says of wrong arguments, and that a call that throws has changed nothing.
 import { device, devices, manualSeed, models, randn, scope, type Tensor, tensor, zeros } from '../../lib';
 import { nextSeed } from '../../lib/tensor/random';
+import { collectBeforeEach } from '../support/memory';
+
+collectBeforeEach();
 
 const cpus = devices('cpu').slice(0, 2);
 const small = { width: 0.02, seed: 1 } as const;
