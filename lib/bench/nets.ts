@@ -36,9 +36,9 @@ export function netFlops(net: ColumnNet<any, any, any>): { inference: number; tr
   return { inference, training: 3 * inference - each[0]! };
 }
 
-/** Bytes of all parameters. */
-export const weightBytes = (net: ColumnNet<any, any, any>): number =>
-  Object.values(net.params).reduce((sum, p) => sum + 4 * p.size, 0);
+/** Bytes of all parameters, as a forward pass reads them. */
+export const weightBytes = (net: ColumnNet<any, any, any>, weights: 'f32' | 'bf16' = 'f32'): number =>
+  Object.values(net.params).reduce((sum, p) => sum + (weights === 'bf16' && p.rank === 2 ? 2 : 4) * p.size, 0);
 
 /** A net with a batch of noise on its first device. */
 export class NetBench implements Disposable {
@@ -85,8 +85,8 @@ export class NetBench implements Disposable {
     this.#labels.copyFrom(labels);
   }
 
-  infer(): readonly Disposable[] {
-    return [this.net.forward(this.#x)];
+  infer(weights: 'f32' | 'bf16' = 'f32'): readonly Disposable[] {
+    return [this.net.forward(this.#x, { weights })];
   }
 
   async loss(): Promise<number> {
@@ -94,14 +94,14 @@ export class NetBench implements Disposable {
   }
 
   /** Logits of the batch's last image, computed with the batch and alone. */
-  async checkInference(): Promise<Check> {
+  async checkInference(weights: 'f32' | 'bf16' = 'f32'): Promise<Check> {
     const classes = this.net.spec.output.classes;
-    using all = this.net.forward(this.#x);
+    using all = this.net.forward(this.#x, { weights });
     const { channels, sizes } = this.net.spec;
     const pixels = await this.#x.data();
     const one = pixels.slice(-(pixels.length / this.batch));
     using x = tensor(one, { shape: [1, channels, sizes[0]!, sizes[0]!], device: this.net.devices[0]! });
-    using reference = await this.#otherForm(x as Tensor<any>);
+    using reference = await this.#otherForm(x as Tensor<any>, weights);
     const error = relativeError((await all.data()).slice(-classes), await reference.data());
     return { against: 'the last image alone in the other form of the net', error: finite(error), tolerance: 1e-4 };
   }
@@ -126,10 +126,10 @@ export class NetBench implements Disposable {
     return buildNet(this.#name, this.net.columns ? [first!] : [first!, first!]);
   }
 
-  async #otherForm(x: Tensor<any>): Promise<Tensor<any>> {
+  async #otherForm(x: Tensor<any>, weights: 'f32' | 'bf16'): Promise<Tensor<any>> {
     const other = this.#buildOther();
     try {
-      return other.forward(x) as Tensor<any>;
+      return other.forward(x, { weights }) as Tensor<any>;
     } finally {
       other.dispose();
     }

@@ -36,3 +36,10 @@ export function whichCheckpoint(): Option {
     .choices(['last', 'best'])
     .default('last');
 }
+
+/** `--weights f32|bf16` */
+export function inferenceWeights(): Option {
+  return new Option('--weights <type>', 'bf16: the fully-connected layers’ rounded, half the bytes to read')
+    .choices(['f32', 'bf16'])
+    .default('f32');
+}

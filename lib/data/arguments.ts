@@ -21,13 +21,6 @@ export function checkFunction(operator: string, name: string, value: unknown): v
     throw new TypeError(`${operator}: ${name} must be a function, got ${show(value)}`);
 }
 
-export function checkChoice(operator: string, name: string, value: unknown, choices: readonly unknown[]): void {
-  if (!choices.includes(value))
-    throw new RangeError(
-      `${operator}: ${name} must be ${choices.map((c) => show(c)).join(' or ')}, got ${show(value)}`,
-    );
-}
-
 /** Refuses what has neither a length nor images: what else a split holds is for those who read it. */
 export function checkSplit(operator: string, split: unknown): asserts split is Split {
   if (split === null || typeof split !== 'object')

@@ -1,7 +1,7 @@
 // What a loader checks of its arguments.
 import { requireFinite, requirePair } from '../ops/arguments';
-import { checkBoolean, checkOptions, show } from '../tensor/checks';
-import { checkChoice, checkNumbers, checkSplit, checkWhole } from './arguments';
+import { checkBoolean, checkChoice, checkOptions, show } from '../tensor/checks';
+import { checkNumbers, checkSplit, checkWhole } from './arguments';
 import type { Dataset, Split } from './dataset';
 import type { ColourNoise, LoaderOptions } from './loader';
 import { checkDraw } from './order';

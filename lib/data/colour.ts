@@ -1,6 +1,6 @@
 // The text's colour noise: principal components of the colours of the training images, and how much of each is added.
-import { show } from '../tensor/checks';
-import { checkChoice, checkNumbers, checkPixels, checkSplit, checkWhole } from './arguments';
+import { checkChoice, show } from '../tensor/checks';
+import { checkNumbers, checkPixels, checkSplit, checkWhole } from './arguments';
 import type { Split } from './dataset';
 import type { ColourNoise } from './loader';
 

@@ -1,5 +1,5 @@
-import { checkBoolean, checkNumber, checkOptions, show } from '../tensor/checks';
-import { checkChoice, checkFunction, checkWhole } from './arguments';
+import { checkBoolean, checkChoice, checkNumber, checkOptions, show } from '../tensor/checks';
+import { checkFunction, checkWhole } from './arguments';
 import { openCifar10 } from './cifar10';
 import { DataSpecError, type Dataset } from './dataset';
 import { openFashionMnist } from './fashion_mnist';

@@ -2,6 +2,7 @@
 // data: a column is an index into `devices`, and what crosses does so by copyTo, whether or not the devices differ.
 import { noGrad } from '../autograd/tape';
 import {
+  cast,
   concat,
   conv2d,
   copyTo,
@@ -14,11 +15,12 @@ import {
   relu,
   spatialResponseNorm,
 } from '../ops';
-import { checkBoolean, checkOptions, checkShape, show } from '../tensor/checks';
+import type { Shape } from '../shape/shape';
+import { checkBoolean, checkChoice, checkOptions, checkShape, show } from '../tensor/checks';
 import { full, randn, zeros } from '../tensor/create';
 import type { Device } from '../tensor/device';
 import { checkSeed, mixSeed, nextSeed } from '../tensor/random';
-import { scope } from '../tensor/scope';
+import { innermostScope, scope } from '../tensor/scope';
 import { Tensor } from '../tensor/tensor';
 import { COLUMNS, type ParamRecord, splitColumns, tensorsOf } from './columns';
 import { describe, type LayerRow } from './describe';
@@ -32,6 +34,17 @@ export interface ForwardOptions {
   seed?: number;
   /** The masks' seeds layer by layer, where a comparison with another system needs them; instead of `seed`. */
   dropoutSeeds?: readonly number[];
+  /** `bf16`: see {@link InferenceOptions}; not with `train`. */
+  weights?: InferenceOptions['weights'];
+}
+
+export interface InferenceOptions {
+  /**
+   * `bf16`: the fully-connected layers read copies of their weights rounded to bf16 (8 bits of mantissa), half the bytes, which is what one
+   * image at a time waits for. Products and sums are f32. The net keeps the copies, and makes new ones where its weights have changed;
+   * gradients do not reach the weights themselves. Default `f32`.
+   */
+  weights?: 'f32' | 'bf16';
 }
 
 /**
@@ -42,6 +55,8 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
 {
   /** Parameters by name: `conv1a.weight` … `fc8.bias` on two devices, `conv1.weight` … on one. */
   readonly params: ParamRecord;
+  // Of fully-connected weights, with the version of what was rounded.
+  readonly #rounded = new Map<Tensor, { version: number; weight: Tensor<Shape, 'bf16'> }>();
   readonly layers: readonly LayerGeometry[];
 
   /** @internal */
@@ -62,23 +77,28 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
 
   /** N×C×H×W images → N×classes logits, on the first device. */
   forward<N extends number>(x: Tensor<readonly [N, C, H, H]>, options: ForwardOptions = {}): Tensor<[N, K]> {
-    const { train = false, seed, dropoutSeeds } = checkOptions(this.name, options, ['train', 'seed', 'dropoutSeeds']);
+    const known = ['train', 'seed', 'dropoutSeeds', 'weights'] as const;
+    const { train = false, seed, dropoutSeeds, weights = 'f32' } = checkOptions(this.name, options, known);
     checkBoolean(this.name, 'train', train);
+    checkChoice(this.name, 'weights', weights, ['f32', 'bf16']);
+    if (train && weights !== 'f32') throw new RangeError(`${this.name}: weights '${weights}' are not for training`);
     if (seed !== undefined) checkSeed(this.name, seed);
     const given = dropoutSeeds === undefined ? undefined : this.#checkDropoutSeeds(dropoutSeeds);
     this.#checkImage(x);
     const drawn = this.#layerSeeds(seed);
     using s = scope(); // what a throw leaves behind; the layers free their inputs themselves, as early as can be
-    const [joined] = this.#gather(this.#hidden(x as Tensor, train, given ?? drawn), [0]);
-    const logits = this.#fullyConnected(this.spec.output.name, joined!, null, 0);
+    const [joined] = this.#gather(this.#hidden(x as Tensor, train, given ?? drawn, weights), [0]);
+    const logits = this.#fullyConnected(this.spec.output.name, joined!, null, 0, weights);
     return s.keep(logits) as Tensor<any> as Tensor<[N, K]>;
   }
 
   /** The last hidden layer's activations, N×units (4096 in AlexNet), as the output layer sees them when testing; on the first device. */
-  features<N extends number>(x: Tensor<readonly [N, C, H, H]>): Tensor<[N, number]> {
+  features<N extends number>(x: Tensor<readonly [N, C, H, H]>, options: InferenceOptions = {}): Tensor<[N, number]> {
+    const { weights = 'f32' } = checkOptions(this.name, options, ['weights']);
+    checkChoice(this.name, 'weights', weights, ['f32', 'bf16']);
     this.#checkImage(x);
     using s = scope();
-    const [joined] = this.#gather(this.#hidden(x as Tensor, false, this.#layerSeeds()), [0]);
+    const [joined] = this.#gather(this.#hidden(x as Tensor, false, this.#layerSeeds(), weights), [0]);
     return s.keep(joined) as Tensor<any> as Tensor<[N, number]>;
   }
 
@@ -115,6 +135,8 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
   /** Frees the parameters. */
   [Symbol.dispose](): void {
     for (const p of Object.values(this.params)) p.dispose();
+    for (const { weight } of this.#rounded.values()) weight.dispose();
+    this.#rounded.clear();
   }
 
   dispose(): void {
@@ -152,7 +174,7 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
   }
 
   // The convolutions, then the hidden layers; one tensor a column.
-  #hidden(input: Tensor, train: boolean, seeds: readonly number[]): Tensor[] {
+  #hidden(input: Tensor, train: boolean, seeds: readonly number[], weights: 'f32' | 'bf16'): Tensor[] {
     const image = this.spec.roundUp ? this.#hangOver(input) : input;
     let maps: Tensor[] = this.devices.map((device) => (image.device === device ? image : copyTo(image, device)));
     const owned = (t: Tensor) => t !== input;
@@ -167,7 +189,7 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
     this.spec.hidden.forEach((layer, i) => {
       const inputs = this.#exchange(units);
       const next = inputs.map((x, c) => {
-        const y = this.#fullyConnected(layer.name, x, 'relu', c);
+        const y = this.#fullyConnected(layer.name, x, 'relu', c, weights);
         const z = this.#dropout(y, layer.units, c, train, seeds[i]!);
         y.dispose();
         return z;
@@ -277,13 +299,26 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
     }
   }
 
-  #fullyConnected(layer: string, input: Tensor, activation: 'relu' | null, c: number): Tensor {
+  #fullyConnected(layer: string, input: Tensor, activation: 'relu' | null, c: number, weights: 'f32' | 'bf16'): Tensor {
+    const weight = this.#param(layer, c, 'weight');
     return linear(
       input,
-      this.#param(layer, c, 'weight'),
+      weights === 'bf16' ? this.#roundedOf(weight) : weight,
       this.#param(layer, c, 'bias'),
       activation ? { activation } : {},
     ) as Tensor;
+  }
+
+  // As bf16, made where there is none of the present values.
+  #roundedOf(weight: Tensor): Tensor<Shape, 'bf16'> {
+    const { version } = weight.storage(this.name);
+    const had = this.#rounded.get(weight);
+    if (had?.version === version) return had.weight;
+    const rounded = cast(weight, 'bf16');
+    innermostScope()?.forget(rounded); // the net's
+    had?.weight.dispose();
+    this.#rounded.set(weight, { version, weight: rounded });
+    return rounded;
   }
 
   // The text: a mask when training, a factor when testing. Each column draws its part of the whole layer's mask.

@@ -3,16 +3,23 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { KernelParams } from './kernels';
 
-export type DType = 'f32' | 'i32' | 'u8';
-export type TypedArrayOf<D extends DType> = D extends 'f32' ? Float32Array : D extends 'i32' ? Int32Array : Uint8Array;
+export type DType = 'f32' | 'i32' | 'u8' | 'bf16';
+/** What a tensor's values are read into. Those of bf16 are floats: every one of them is a float32. */
+export type TypedArrayOf<D extends DType> = D extends 'f32' | 'bf16'
+  ? Float32Array
+  : D extends 'i32'
+    ? Int32Array
+    : Uint8Array;
 export type AnyTypedArray = Float32Array | Int32Array | Uint8Array | Uint8ClampedArray;
+/** What the addon reads and writes: bf16 as its bits. */
+export type NativeArray = AnyTypedArray | Uint16Array;
 
 /** A piece of a device's memory. `native/napi/storage.cpp` */
 export interface NativeStorage {
   dispose(): void;
-  read(): Promise<AnyTypedArray>;
-  readSync(): AnyTypedArray;
-  write(data: AnyTypedArray): void;
+  read(): Promise<NativeArray>;
+  readSync(): NativeArray;
+  write(data: NativeArray): void;
   copyFrom(source: NativeStorage): void;
 }
 

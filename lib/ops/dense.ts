@@ -1,5 +1,5 @@
 // What the matrix-product operators (matmul, linear, conv2d) share.
-import { launch } from '../native/addon';
+import { type DType, launch } from '../native/addon';
 import type { Shape } from '../shape/shape';
 import { show } from '../tensor/checks';
 import { empty, Tensor } from '../tensor/tensor';
@@ -9,12 +9,28 @@ export type Activation = 'relu';
 
 /** Throws unless `t` is a tensor of float32 without an axis of size 0. */
 export function requireFloats(operator: string, name: string, t: unknown): asserts t is Tensor<Shape> {
+  requireOneOf(operator, name, t, ['f32']);
+}
+
+/** Throws unless `t` is a tensor of one of these types without an axis of size 0. */
+export function requireOneOf<D extends DType>(
+  operator: string,
+  name: string,
+  t: unknown,
+  dtypes: readonly D[],
+): asserts t is Tensor<Shape, D> {
   if (!(t instanceof Tensor)) throw new TypeError(`${operator}: ${name} must be a Tensor, got ${show(t)}`);
-  if (t.dtype !== 'f32') throw new TypeError(`${operator}: ${name} must be f32, got ${t.dtype} [${t.shape}]`);
+  if (!dtypes.includes(t.dtype))
+    throw new TypeError(`${operator}: ${name} must be ${dtypes.join(' or ')}, got ${t.dtype} [${t.shape}]`);
   if (t.shape.includes(0)) throw new RangeError(`${operator}: ${name} [${t.shape}] is empty`);
 }
 
-export function requireBias(operator: string, bias: Tensor<Shape> | null, size: number, weight: Tensor<Shape>): void {
+export function requireBias(
+  operator: string,
+  bias: Tensor<Shape> | null,
+  size: number,
+  weight: Tensor<Shape, any>,
+): void {
   if (bias === null) return;
   requireFloats(operator, 'bias', bias);
   if (bias.rank !== 1 || bias.shape[0] !== size)

@@ -4,7 +4,8 @@ import type { BiasCheck, LinearCheck, LinearShape } from '../shape/dense';
 import type { Shape } from '../shape/shape';
 import { checkOptions } from '../tensor/checks';
 import { empty, type Tensor } from '../tensor/tensor';
-import { type Activation, isRelu, requireBias, requireFloats, throughActivation } from './dense';
+import { cast } from './cast';
+import { type Activation, isRelu, requireBias, requireFloats, requireOneOf, throughActivation } from './dense';
 
 export interface LinearOptions {
   activation?: Activation;
@@ -28,13 +29,15 @@ export const linearRule = rule<Attributes>(
     const given = dz.storage('linear').native;
     const common = { batch: 1, relu: false, transposeB: false };
     const dx = needs[0] ? empty(x!.shape, dy.device) : null;
-    if (dx)
+    if (dx) {
+      const wide = weight!.dtype === 'f32' ? weight! : cast(weight!, 'f32');
       launch(
         'matmul',
         { ...common, m: rows, n: inputs, k: outputs, transposeA: false },
-        [given, weight!.storage('linear').native],
+        [given, wide.storage('linear').native],
         [dx.storage('linear').native],
       );
+    }
     const dweight = () => {
       const dw = empty(weight!.shape, dy.device);
       launch(
@@ -54,25 +57,26 @@ export const linearRule = rule<Attributes>(
  * A fully-connected layer: `y[…,o] = bias[o] + Σ_i x[…,i] · weight[o,i]`.
  *
  * @param x …×inputs, any number of leading axes
- * @param weight outputs×inputs
+ * @param weight outputs×inputs; f32, or bf16 (see {@link cast}), which has half the bytes to read and no gradient of its own. Products and
+ *   sums are f32 either way
  * @param bias outputs, or null for none
  * @returns …×outputs
  * @throws TypeError or RangeError, with the shapes, where they do not fit
  */
 export function linear<X extends Shape, W extends Shape, B extends Shape>(
   x: Tensor<X>,
-  weight: Tensor<W> & LinearCheck<X, W>,
+  weight: Tensor<W, 'f32' | 'bf16'> & LinearCheck<X, W>,
   bias: (Tensor<B> & BiasCheck<'linear', B, W[0], W>) | null,
   options?: LinearOptions,
 ): Tensor<LinearShape<X, W>>;
 export function linear(
   x: Tensor<Shape>,
-  weight: Tensor<Shape>,
+  weight: Tensor<Shape, 'f32' | 'bf16'>,
   bias: Tensor<Shape> | null,
   options: LinearOptions = {},
 ): Tensor<Shape> {
   requireFloats('linear', 'x', x);
-  requireFloats('linear', 'weight', weight);
+  requireOneOf('linear', 'weight', weight, ['f32', 'bf16']);
   checkOptions('linear', options, ['activation']);
   if (weight.rank !== 2) throw new RangeError(`linear: weight must be outputs×inputs, got [${weight.shape}]`);
   const [outputs, inputs] = weight.shape as [number, number];

@@ -6,7 +6,7 @@ import { type OperatorName, registry } from '../ops/registry';
 import { type Device, device } from '../tensor/device';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
-import { empty } from '../tensor/tensor';
+import { bytesOf, empty } from '../tensor/tensor';
 
 /**
  * What ‖device − cpu‖ / ‖cpu‖ may be: kinds of device differ in the order of their sums and in the last bits of exp and log; the operators'
@@ -106,7 +106,7 @@ export async function outcome(operator: OperatorName, c: Case, on: Device, diffe
     y: (await y.data()) as Outcome['y'],
     gradients: values,
     shapes: `${all.map(shapeText).join(', ')} → ${shapeText(y)}`,
-    bytes: [...all, y].reduce((sum, x) => sum + x.size * (x.dtype === 'u8' ? 1 : 4), 0),
+    bytes: [...all, y].reduce((sum, x) => sum + x.size * bytesOf(x.dtype), 0),
     flops: flopsOf(operator, all, y),
   };
 }

@@ -64,8 +64,8 @@ export function checkShape(operator: string, shape: unknown, name = 'shape'): as
 }
 
 export function checkDType(operator: string, dtype: unknown): asserts dtype is DType {
-  if (dtype !== 'f32' && dtype !== 'i32' && dtype !== 'u8')
-    throw new TypeError(`${operator}: dtype must be 'f32', 'i32' or 'u8', got ${show(dtype)}`);
+  if (dtype !== 'f32' && dtype !== 'i32' && dtype !== 'u8' && dtype !== 'bf16')
+    throw new TypeError(`${operator}: dtype must be 'f32', 'i32', 'u8' or 'bf16', got ${show(dtype)}`);
 }
 
 /** `options`, or {} where undefined. Refuses what is no plain record, and names that `known` does not list. */
@@ -95,6 +95,13 @@ export function checkNumber(operator: string, name: string, value: unknown): ass
 
 export function checkBoolean(operator: string, name: string, value: unknown): asserts value is boolean {
   if (typeof value !== 'boolean') throw new TypeError(`${operator}: ${name} must be true or false, got ${show(value)}`);
+}
+
+export function checkChoice(operator: string, name: string, value: unknown, choices: readonly unknown[]): void {
+  if (!choices.includes(value))
+    throw new RangeError(
+      `${operator}: ${name} must be ${choices.map((c) => show(c)).join(' or ')}, got ${show(value)}`,
+    );
 }
 
 /** An axis counted from 0; `axis` may be negative, counted from the end. */

@@ -1,5 +1,5 @@
 // Making tensors from values, constants and random numbers.
-import { type AnyTypedArray, type DType, launch } from '../native/addon';
+import { type DType, launch, type NativeArray } from '../native/addon';
 import type { Mutable, Shape } from '../shape/shape';
 import { checkDType, checkNumber, checkOptions, checkShape, show, sizeOf } from './checks';
 import { type Device, type DeviceLike, defaultDevice, device as deviceOf } from './device';
@@ -33,7 +33,7 @@ type DTypeOf<A> = A extends Int32Array ? 'i32' : A extends Uint8Array | Uint8Cla
  * The shape is that of the nesting, or the length of a typed array, unless `shape` gives another one of the same size. The element type
  * is that of an `Int32Array` or `Uint8Array` (`Uint8ClampedArray`), and `f32` for all else, unless `dtype` says otherwise.
  * @throws RangeError where arrays are ragged or empty, where the number of values is not that of the shape, and where a value does not
- *   fit the element type (`i32` and `u8` hold integers; f32 holds every number, rounded).
+ *   fit the element type (`i32` and `u8` hold integers; `f32` and `bf16` hold every number, rounded).
  */
 export function tensor<
   const S extends Shape,
@@ -60,7 +60,7 @@ export function tensor(data: NestedNumbers | NumberArray, options?: DataOptions)
   return written(toTyped(values, dtype, ownShape), shape, dtype, device);
 }
 
-function written(values: AnyTypedArray, shape: Shape, dtype: DType, device: Device): Tensor<Shape, DType> {
+function written(values: NativeArray, shape: Shape, dtype: DType, device: Device): Tensor<Shape, DType> {
   return filled('tensor', shape, device, dtype, () => values);
 }
 
@@ -112,12 +112,12 @@ export function arange<D extends DType = 'f32'>(n: number, options?: TensorOptio
   const { dtype, device } = placed('arange', options);
   checkNumber('arange', 'n', n);
   checkShape('arange', [n], 'n');
-  const last = { f32: 2 ** 53, i32: 2 ** 31 - 1, u8: 255 }[dtype];
+  const last = { f32: 2 ** 53, i32: 2 ** 31 - 1, u8: 255, bf16: 256 }[dtype];
   if (n - 1 > last) throw new RangeError(`arange: ${dtype} cannot hold ${n - 1}`);
   return filled<[number], D>('arange', [n], device, dtype as D, () => {
-    const values = new { f32: Float32Array, i32: Int32Array, u8: Uint8Array }[dtype](n);
+    const values = new { f32: Float32Array, i32: Int32Array, u8: Uint8Array, bf16: Float32Array }[dtype](n);
     for (let i = 0; i < n; i++) values[i] = i;
-    return values;
+    return toTyped(values, dtype, [n]);
   });
 }
 
@@ -173,7 +173,7 @@ function filled<S extends Shape, D extends DType>(
   shape: S,
   device: Device,
   dtype: D,
-  values: () => AnyTypedArray,
+  values: () => NativeArray,
 ): Tensor<S, D> {
   const t = room(operator, shape, device, dtype); // first: it refuses what there is no memory for
   try {

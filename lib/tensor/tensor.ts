@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import type { AnyTypedArray, DType, TypedArrayOf } from '../native/addon';
+import type { AnyTypedArray, DType, NativeArray, TypedArrayOf } from '../native/addon';
 import type { ReshapeCheck, ReshapeShape } from '../shape/layout';
 import type { Shape } from '../shape/shape';
 import { show } from './checks';
@@ -8,6 +8,7 @@ import { leaks } from './leaks';
 import { namingOutOfMemory } from './out_of_memory';
 import { innermostScope } from './scope';
 import { Storage } from './storage';
+import { fromBf16, toTyped } from './values';
 
 let nextId = 1;
 
@@ -39,7 +40,7 @@ export class Tensor<out S extends Shape = Shape, out D extends DType = 'f32'> im
     this.shape = Object.freeze(shape.slice()) as unknown as S;
     this.dtype = storage.dtype as D;
     innermostScope()?.add(this as Tensor<any, any>);
-    leaks?.made(this, `Tensor ${this.dtype} [${shape.join(', ')}]`, storage.count * (storage.dtype === 'u8' ? 1 : 4));
+    leaks?.made(this, `Tensor ${this.dtype} [${shape.join(', ')}]`, storage.count * bytesOf(storage.dtype));
   }
 
   /** @internal Identity of the present contents on a tape: another one after every overwrite. */
@@ -77,14 +78,18 @@ export class Tensor<out S extends Shape = Shape, out D extends DType = 'f32'> im
     return this.#storage;
   }
 
-  /** A fresh typed array of the values, in row-major order. */
+  /** A fresh typed array of the values, in row-major order; floats for bf16, which loses nothing. */
   async data(): Promise<TypedArrayOf<D>> {
-    return (await this.storage('data').native.read()) as TypedArrayOf<D>;
+    return this.#values(await this.storage('data').native.read());
   }
 
   /** As {@link data}, but blocks the event loop: for scripts and the REPL. */
   dataSync(): TypedArrayOf<D> {
-    return this.storage('dataSync').native.readSync() as TypedArrayOf<D>;
+    return this.#values(this.storage('dataSync').native.readSync());
+  }
+
+  #values(read: NativeArray): TypedArrayOf<D> {
+    return (this.dtype === 'bf16' ? fromBf16(read as Uint16Array) : read) as TypedArrayOf<D>;
   }
 
   /** The value of a tensor with one element. */
@@ -99,7 +104,8 @@ export class Tensor<out S extends Shape = Shape, out D extends DType = 'f32'> im
   }
 
   /**
-   * Overwrites the values with those of a typed array, or of a tensor on any device, of the same size and element type.
+   * Overwrites the values with those of a typed array (a Float32Array for bf16, rounded), or of a tensor on any device, of the same
+   * size and element type.
    * A tape that remembers the old values will refuse to give gradients.
    */
   copyFrom(source: AnyTypedArray | Tensor<Shape, D>): this {
@@ -108,14 +114,15 @@ export class Tensor<out S extends Shape = Shape, out D extends DType = 'f32'> im
     if (!tensor && (!ArrayBuffer.isView(source) || source instanceof DataView))
       throw new TypeError(`copyFrom: takes a tensor or a typed array, got ${show(source)}`);
     const count = tensor ? source.size : source.length;
-    const dtype = tensor ? source.dtype : dtypeOf(source);
+    const given = tensor ? source.dtype : dtypeOf(source);
+    const dtype = !tensor && given === 'f32' && this.dtype === 'bf16' ? 'bf16' : given;
     if (dtype !== this.dtype || count !== this.size)
       throw new (dtype === this.dtype ? RangeError : TypeError)(
         `copyFrom: ${tensor ? `a ${dtype} tensor [${source.shape}]` : `${Object.prototype.toString.call(source).slice(8, -1)} of ${count}`} does not fit a ${this.dtype} tensor [${this.shape}] of ${this.size}`,
       );
     namingOutOfMemory('copyFrom', () => {
       if (tensor) storage.native.copyFrom(source.storage('copyFrom').native);
-      else storage.native.write(source);
+      else storage.native.write(toTyped(source, this.dtype, this.shape, 'copyFrom'));
     });
     storage.version++;
     return this;
@@ -157,6 +164,9 @@ export class Tensor<out S extends Shape = Shape, out D extends DType = 'f32'> im
     }
   }
 }
+
+/** @internal Of one element. */
+export const bytesOf = (dtype: DType): number => ({ f32: 4, i32: 4, u8: 1, bf16: 2 })[dtype];
 
 // By name: typed arrays of another realm (a vm context) are no instances of this one's classes.
 function dtypeOf(array: AnyTypedArray): DType | undefined {

@@ -1,5 +1,5 @@
 // Numbers as people write them (nested arrays, typed arrays of any kind) to the typed array of an element type.
-import type { AnyTypedArray, DType } from '../native/addon';
+import type { DType, NativeArray } from '../native/addon';
 import type { Shape } from '../shape/shape';
 import { maxRank, show } from './checks';
 
@@ -86,11 +86,12 @@ const ragged = (at: readonly number[], what: string) =>
 const ranges = { i32: [-(2 ** 31), 2 ** 31 - 1], u8: [0, 255] } as const;
 
 /**
- * As the typed array of `dtype`. f32 rounds.
+ * As the typed array of `dtype`, bf16 as its bits. f32 and bf16 round.
  * @throws RangeError where an integer type cannot hold a value, naming its place in `shape`.
  */
-export function toTyped(values: ArrayLike<number>, dtype: DType, shape: Shape, operator = 'tensor'): AnyTypedArray {
+export function toTyped(values: ArrayLike<number>, dtype: DType, shape: Shape, operator = 'tensor'): NativeArray {
   const kind = Object.prototype.toString.call(values).slice(8, -1);
+  if (dtype === 'bf16') return Uint16Array.from(values, toBf16);
   if (dtype === 'f32') return kind === 'Float32Array' ? (values as Float32Array) : Float32Array.from(values);
   if (dtype === 'i32' && kind === 'Int32Array') return values as Int32Array;
   if (dtype === 'u8' && (kind === 'Uint8Array' || kind === 'Uint8ClampedArray')) return values as Uint8Array;
@@ -111,4 +112,22 @@ function place(i: number, shape: Shape): string {
     rest = Math.floor(rest / shape[axis]!);
   }
   return ` (data${path(indices)})`;
+}
+
+const float = new Float32Array(1);
+const word = new Uint32Array(float.buffer);
+
+/** The upper half of `value` as f32, rounded to the nearest, ties to even. */
+function toBf16(value: number): number {
+  float[0] = value;
+  const bits = word[0]!;
+  if (Number.isNaN(value)) return (bits >>> 16) | 0x40; // rounded, its mantissa might become that of an infinity
+  return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+}
+
+/** The floats that bf16's bits stand for: every one of them is a float32. */
+export function fromBf16(bits: Uint16Array): Float32Array {
+  const words = new Uint32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) words[i] = bits[i]! << 16;
+  return new Float32Array(words.buffer);
 }

@@ -5,6 +5,7 @@
 //   data.mean …                other tensors that the model's use needs
 //   __metadata__               format, version; the rest of CheckpointMeta as JSON, one key a field
 import type { DType, TypedArrayOf } from '../native/addon';
+import { fromBf16, toTyped } from '../tensor/values';
 import { version } from '../version';
 import {
   type AnyArray,
@@ -67,7 +68,7 @@ export interface Checkpoint extends Required<CheckpointState<LoadedTensor>> {
   readonly version: string;
 }
 
-const dtypes = { f32: 'F32', i32: 'I32', u8: 'U8' } as const satisfies Record<DType, SafetensorsDType>;
+const dtypes = { f32: 'F32', i32: 'I32', u8: 'U8', bf16: 'BF16' } as const satisfies Record<DType, SafetensorsDType>;
 const dtypeNames = new Map<string, DType>(Object.entries(dtypes).map(([ours, theirs]) => [theirs, ours as DType]));
 
 /**
@@ -79,7 +80,10 @@ export async function saveCheckpoint(path: string, state: CheckpointState): Prom
   const tensors: [string, TensorToWrite][] = [];
   const put = (prefix: string, record: Readonly<Record<string, TensorLike>>) => {
     for (const [name, t] of Object.entries(record))
-      tensors.push([prefix + name, { dtype: dtypes[t.dtype], shape: t.shape, data: () => t.data() }]);
+      tensors.push([
+        prefix + name,
+        { dtype: dtypes[t.dtype], shape: t.shape, data: async () => toTyped(await t.data(), t.dtype, t.shape) },
+      ]);
   };
   for (const name of Object.keys(state.params))
     if (name.startsWith(MOMENTUM) || name.startsWith(EXTRA))
@@ -119,7 +123,9 @@ export async function loadCheckpoint(path: string, options: { momentum?: boolean
       if (!ours)
         throw new SafetensorsError(`${path}: '${name}' is ${dtype}, expected ${[...dtypeNames.keys()].join(', ')}`);
       if (name.startsWith(MOMENTUM) && options.momentum === false) continue;
-      const tensor = { dtype: ours, shape, data: (await file.read(name)) as AnyArray as TypedArrayOf<DType> };
+      const read = (await file.read(name)) as AnyArray;
+      const data = (ours === 'bf16' ? fromBf16(read as Uint16Array) : read) as TypedArrayOf<DType>;
+      const tensor = { dtype: ours, shape, data };
       if (name.startsWith(MOMENTUM)) momentum.push([name.slice(MOMENTUM.length), tensor]);
       else if (name.startsWith(EXTRA)) extra.push([name.slice(EXTRA.length), tensor]);
       else params.push([name, tensor]);

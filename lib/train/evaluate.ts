@@ -1,5 +1,5 @@
 import type { Batch, Loader } from '../data/loader';
-import type { ColumnNet } from '../models';
+import type { ColumnNet, InferenceOptions } from '../models';
 import { scope } from '../tensor/scope';
 import { batchImages } from './input';
 import { addSoftmax, count, emptyTally, means } from './metrics';
@@ -19,7 +19,7 @@ export type Evaluation = {
   top5: number;
 };
 
-export interface EvaluateOptions {
+export interface EvaluateOptions extends InferenceOptions {
   /** Told after each batch how many images are done, and their class probabilities (rows of `classes`) where it takes them. */
   onBatch?: (done: number, batch: Batch, probabilities: Float64Array) => void;
   /** Ends the evaluation early: it throws the signal's reason. */
@@ -34,7 +34,7 @@ const AHEAD = 2;
  * The candidates' loaders must go over the same split in the same order, with the same number of images in a batch.
  */
 export async function evaluate(candidates: readonly Candidate[], options: EvaluateOptions = {}): Promise<Evaluation> {
-  const { onBatch, signal } = options;
+  const { onBatch, signal, weights = 'f32' } = options;
   const tally = emptyTally();
   const queue: { batch: Batch; logits: Promise<Float32Array[]> }[] = [];
   const views = candidates.map(({ loader }) => loader.views);
@@ -58,7 +58,7 @@ export async function evaluate(candidates: readonly Candidate[], options: Evalua
       // The loader uses its arrays again; what is looked at later is copied.
       const [first] = batches as [Batch];
       const batch = { ...first, labels: first.labels.slice(), indices: first.indices.slice() };
-      const logits = Promise.all(batches.map((b, i) => forward(candidates[i]!, b)));
+      const logits = Promise.all(batches.map((b, i) => forward(candidates[i]!, b, weights)));
       logits.catch(() => {}); // reported where it is awaited
       queue.push({ batch, logits });
       if (queue.length > AHEAD) await settle();
@@ -71,10 +71,10 @@ export async function evaluate(candidates: readonly Candidate[], options: Evalua
 }
 
 /** Queues a batch; resolves to its logits, (count · views) × classes. */
-function forward({ model, loader }: Candidate, batch: Batch): Promise<Float32Array> {
+function forward({ model, loader }: Candidate, batch: Batch, weights: 'f32' | 'bf16'): Promise<Float32Array> {
   using s = scope();
   const x = batchImages(loader, batch, model.devices[0]!);
-  const logits = model.forward(x).data();
+  const logits = model.forward(x, { weights }).data();
   void s;
   return logits;
 }

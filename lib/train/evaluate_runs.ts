@@ -28,6 +28,7 @@ export interface RunsEvaluation extends Evaluation {
   readonly data: string;
   readonly split: string;
   readonly tenCrop: boolean;
+  readonly weights: 'f32' | 'bf16';
   readonly runs: readonly { path: string; step: number }[];
   readonly classes: readonly string[];
   readonly confusion: Confusion;
@@ -38,7 +39,7 @@ export async function evaluateRuns(
   paths: readonly string[],
   options: EvaluateRunsOptions = {},
 ): Promise<RunsEvaluation> {
-  const { split: name = 'test', tenCrop = false, onNote } = options;
+  const { split: name = 'test', tenCrop = false, weights = 'f32', onNote } = options;
   const runs: LoadedRun[] = [];
   try {
     for (const path of paths) runs.push(await loadRun(path, options.devices, onNote, options.checkpoint));
@@ -81,6 +82,7 @@ export async function evaluateRuns(
       data,
       split: name,
       tenCrop,
+      weights,
       runs: runs.map(({ path, step }) => ({ path, step })),
       classes,
     };

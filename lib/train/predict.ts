@@ -1,5 +1,6 @@
 import { DecodeError, Decoder } from '../data/images';
 import { Loader } from '../data/loader';
+import type { InferenceOptions } from '../models';
 import { tensor } from '../tensor/create';
 import { scope } from '../tensor/scope';
 import { average } from './evaluate';
@@ -31,6 +32,7 @@ export async function predict(
   run: LoadedRun,
   images: readonly string[],
   top: number,
+  options: InferenceOptions = {},
 ): Promise<{ predictions: Prediction[]; unreadable: ImageError[] }> {
   const { facts } = run;
   const decoder = new Decoder(facts.height);
@@ -63,7 +65,7 @@ export async function predict(
       scale: facts.scale,
     });
     for await (const batch of loader.epoch(0)) {
-      const logits = forward(run, batch.images as Float32Array, [batch.count, ...loader.shape]);
+      const logits = forward(run, batch.images as Float32Array, [batch.count, ...loader.shape], options);
       const probabilities = average([await logits], batch.count, [batch.views]);
       const classes = probabilities.length / batch.count;
       files.forEach((image, i) => {
@@ -77,10 +79,15 @@ export async function predict(
   return { predictions, unreadable };
 }
 
-function forward({ model }: LoadedRun, images: Float32Array, shape: readonly number[]): Promise<Float32Array> {
+function forward(
+  { model }: LoadedRun,
+  images: Float32Array,
+  shape: readonly number[],
+  options: InferenceOptions,
+): Promise<Float32Array> {
   using s = scope();
   const x = tensor(images, { shape: shape as [number, number, number, number], device: model.devices[0]! });
-  const logits = model.forward(x).data();
+  const logits = model.forward(x, options).data();
   void s;
   return logits;
 }

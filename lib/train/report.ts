@@ -9,6 +9,8 @@ export interface TestReport {
   readonly data: string;
   readonly split: string;
   readonly tenCrop: boolean;
+  /** Where it was tested with rounded weights. */
+  readonly weights?: 'bf16';
   readonly images: number;
   readonly top1: number;
   readonly top5: number;
@@ -49,10 +51,11 @@ export async function reportTraining(run: string, train: { seconds: number }, fr
 
 /** Takes down a test of one run, in the place of an earlier one of the same kind. */
 export async function reportTest(run: string, result: RunsEvaluation): Promise<void> {
-  const { data, split, tenCrop, images, top1, top5, loss, runs } = result;
-  const test: TestReport = { data, split, tenCrop, images, top1, top5, loss, step: runs[0]!.step };
-  const same = (t: TestReport) =>
-    t.data === data && t.split === split && t.tenCrop === tenCrop && t.images === images && t.step === test.step;
+  const { data, split, tenCrop, weights, images, top1, top5, loss, runs } = result;
+  const rounded = weights === 'bf16' ? { weights } : {};
+  const test: TestReport = { data, split, tenCrop, ...rounded, images, top1, top5, loss, step: runs[0]!.step };
+  const kind = (t: TestReport) => [t.data, t.split, t.tenCrop, t.weights, t.images, t.step].join();
+  const same = (t: TestReport) => kind(t) === kind(test);
   const before = readReport(run);
   await write(run, { ...before, tests: [...before.tests.filter((t) => !same(t)), test] });
 }

@@ -86,6 +86,17 @@ Case& Case::bytes(int64_t count) {
   return *this;
 }
 
+Case& Case::halves(int64_t count) {
+  const int64_t made = skipped_ ? 0 : count;
+  Buffer wide;
+  wide.count = made;
+  wide.bytes.resize(static_cast<size_t>(made) * sizeof(float));
+  Buffer& b = input(DType::BF16, count);
+  fillNormal(wide, seed_, 0, 1);
+  for (size_t i = 0; i < static_cast<size_t>(made); ++i) std::memcpy(&b.bytes[2 * i], &wide.bytes[4 * i + 2], 2);
+  return *this;
+}
+
 Case& Case::values(const std::vector<float>& list) {
   Buffer& b = input(DType::F32, static_cast<int64_t>(list.size()));
   std::memcpy(b.bytes.data(), list.data(), b.bytes.size());

@@ -115,11 +115,12 @@ void binaryCases(Cases& cases) {
 
 void castCases(Cases& cases) {
   const int64_t odd = static_cast<int64_t>(kOdd.size());
-  for (const DType to : {DType::F32, DType::I32, DType::U8}) {
+  for (const DType to : {DType::F32, DType::I32, DType::U8, DType::BF16}) {
     for (const int64_t count : {1, 4, 1001}) {
       cases.add<Cast>({count}, str("f32 to ", nameOf(to), " ", count)).normal(count, 100, 200).output(count, to);
       cases.add<Cast>({count}, str("i32 to ", nameOf(to), " ", count)).integers(count, 2147483647).output(count, to);
       cases.add<Cast>({count}, str("u8 to ", nameOf(to), " ", count)).bytes(count).output(count, to);
+      cases.add<Cast>({count}, str("bf16 to ", nameOf(to), " ", count)).halves(count).output(count, to);
     }
     cases.add<Cast>({odd}, str("f32 to ", nameOf(to), " odd values")).values(kOdd).output(odd, to);
     const std::vector<int32_t> ints = {-2147483647 - 1, 2147483647, -1, 0, 255, 256, 16777217, -16777219};

@@ -10,15 +10,24 @@ namespace {
 // ‖gpu − cpu‖ / ‖cpu‖: both sides add in float32, in orders of their own; an error of one rounding a term, in random directions.
 double sums(int64_t depth) { return 1e-7 * (2 + std::sqrt(static_cast<double>(depth)) / 4); }
 
-void product(Cases& cases, Matmul::Params p, bool bias = true) {
+// half: b is bf16.
+void product(Cases& cases, Matmul::Params p, bool bias = true, bool half = false) {
   const double flops = 2.0 * p.batch * p.m * p.n * p.k;
   const std::string shapes = str(p.batch, " × ", p.m, "×", p.k, " · ", p.k, "×", p.n, p.transposeA ? " ᵀ·" : "", p.transposeB ? " ·ᵀ" : "",
-                                 bias ? " + bias" : "", p.relu ? ", ReLU" : "");
+                                 bias ? " + bias" : "", p.relu ? ", ReLU" : "", half ? ", b bf16" : "");
   Case& c = cases.add<Matmul>(p, shapes);
   if (flops > 1e7) c.large();  // for the simulator
-  c.normal(p.batch * p.m * p.k).normal(p.batch * p.k * p.n);
+  const auto operand = [&](int64_t count) {
+    // A single output must not be a difference of two like numbers: its own size would be no measure of its error.
+    p.m* p.n == 1 ? c.uniform(count, 0.5f, 1) : c.normal(count);
+  };
+  operand(p.batch * p.m * p.k);
+  if (half)
+    c.halves(p.batch * p.k * p.n);
+  else
+    operand(p.batch * p.k * p.n);
   if (bias)
-    c.normal(p.n);
+    operand(p.n);
   else
     c.none();
   c.output(p.batch * p.m * p.n).product(sums(p.k)).flops(flops);
@@ -70,7 +79,15 @@ void matmulCases(Cases& cases) {
     product(cases, {1, out, in, 128, true, false, false}, false);
     product(cases, {1, 128, in, out, false, false, false}, false);
     product(cases, {1, 1, out, in, false, true, true});
+    for (const int64_t rows : {1, 4, 128}) product(cases, {1, rows, out, in, false, true, true}, true, true);
   }
+  // Weights in bf16: by a warp an output, in eights where they come out even, and made wide.
+  for (const int64_t rows : {1, 2, 3, 4, 5, 70})
+    for (const int64_t depth : {1, 8, 19, 264, 1100}) product(cases, {1, rows, 33, depth, false, true, rows % 2 == 1}, rows > 1, true);
+  product(cases, {3, 2, 7, 40, false, true, false}, true, true);
+  product(cases, {3, 9, 7, 40, false, true, false}, true, true);
+  product(cases, {1, 2, 5, 0, false, true, false}, true, true);
+  product(cases, {1, 0, 5, 8, false, true, false}, true, true);
 
   const auto bias = [&](BiasGrad::Params p) {
     for (const bool relu : {false, true}) {

@@ -105,6 +105,7 @@ void copies(Cases& cases) {
     cases.add<StridedCopy>(p, str(c.name, " f32")).normal(c.fromCount).updated(c.toCount);
     cases.add<StridedCopy>(p, str(c.name, " i32")).integers(c.fromCount, 1 << 30).updated(c.toCount, DType::I32);
     cases.add<StridedCopy>(p, str(c.name, " u8")).bytes(c.fromCount).updated(c.toCount, DType::U8);
+    cases.add<StridedCopy>(p, str(c.name, " bf16")).halves(c.fromCount).updated(c.toCount, DType::BF16);
   }
   const int64_t n = 5000;
   cases.add<StridedCopy>({{1, {n * n}}, {1, {1}}, {1, {1}}, 0, 0}, "5000×5000").large().normal(n * n).updated(n * n);

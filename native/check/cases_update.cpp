@@ -18,6 +18,7 @@ void updateCases(Cases& cases) {
       cases.add<Fill>({count, value}, shapes + " f32").output(count);
       cases.add<Fill>({count, value}, shapes + " i32").output(count, DType::I32);
       cases.add<Fill>({count, value}, shapes + " u8").output(count, DType::U8);
+      cases.add<Fill>({count, value}, shapes + " bf16").output(count, DType::BF16);
     }
   }
   cases.add<Fill>({3, __builtin_nan("")}, "3 × NaN f32").output(3);

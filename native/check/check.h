@@ -9,8 +9,8 @@
 //     cases.add<Matmul>(p, "3×7 · 7×5").normal(21).normal(35).normal(5).output(15).tolerance(1e-6).flops(2.0 * 3 * 5 * 7);
 //   }
 //
-// and the family's name in families.h. Inputs are given in the operator's order: normal, uniform, integers, bytes, values, a result of
-// another case (from), or none for an optional one; outputs likewise, `output` for one that is written whole, `updated` for one whose
+// and the family's name in families.h. Inputs are given in the operator's order: normal, uniform, integers, bytes, halves, values, a result
+// of another case (from), or none for an optional one; outputs likewise, `output` for one that is written whole, `updated` for one whose
 // old values matter (the optimiser's weights, a copy into a part), `noOutput` for an optional one.
 //   - tolerance(t): ‖gpu − cpu‖ / ‖cpu‖ of each float output is at most t. Without it, every bit must agree, the sign of zero too: right
 //     for whatever moves data. Integers always must. NaN must be where the CPU has it.
@@ -48,6 +48,7 @@ class Case {
   Case& uniform(int64_t count, float low, float high);  // [low, high)
   Case& integers(int64_t count, int32_t below);         // i32 in [0, below)
   Case& bytes(int64_t count);                           // u8, any
+  Case& halves(int64_t count);                          // bf16, normal
   Case& values(const std::vector<float>& list);
   Case& values(const std::vector<int32_t>& list);
   Case& from(Case& forward, int output);  // what the CPU's kernel gives for that case

@@ -185,8 +185,10 @@ std::string valueAt(const Buffer& like, const std::vector<unsigned char>& bytes,
     std::memcpy(&v, &bytes[static_cast<size_t>(i) * 4], 4);
     return std::to_string(v);
   }
-  float v;
-  std::memcpy(&v, &bytes[static_cast<size_t>(i) * 4], 4);
+  float v = 0;
+  // bf16 is a float's upper half.
+  const size_t size = sizeOf(like.dtype);
+  std::memcpy(reinterpret_cast<unsigned char*>(&v) + sizeof v - size, &bytes[static_cast<size_t>(i) * size], size);
   char text[32];
   std::snprintf(text, sizeof text, "%.9g", v);
   return text;

@@ -17,6 +17,7 @@ struct Operand {
   float* f32() const { return static_cast<float*>(data); }
   int32_t* i32() const { return static_cast<int32_t*>(data); }
   uint8_t* u8() const { return static_cast<uint8_t*>(data); }
+  Bf16* bf16() const { return static_cast<Bf16*>(data); }
 };
 
 struct Operands {

@@ -1,6 +1,7 @@
 // y = x · wᵀ for a few rows of x, as a layer has them that serves one image at a time: as fast as w can be read.
 #pragma once
 
+#include "cpu/bf16.h"
 #include "cpu/gemm.h"
 
 namespace convtape::cpu::CONVTAPE_ISA {
@@ -8,8 +9,8 @@ namespace convtape::cpu::CONVTAPE_ISA {
 constexpr int64_t kFewRows = 4;  // above, the tiled product is as fast
 
 // sum[r][m] = Σ_k w[r·k …] · x[m·k …]
-template <int M, int R>
-static inline void dotProducts(const float* x, const float* w, int64_t k, float (&sum)[R][M]) {
+template <int M, int R, class Weight>
+static inline void dotProducts(const float* x, const Weight* w, int64_t k, float (&sum)[R][M]) {
   Vec acc[R][M];
 #pragma GCC unroll 4
   for (int r = 0; r < R; ++r)
@@ -39,8 +40,8 @@ static inline void dotProducts(const float* x, const float* w, int64_t k, float 
 }
 
 // y[m·n + o] for outputs o in [begin, end)
-template <int M>
-static void fewRows(const float* x, const float* w, const float* bias, bool relu, float* y, int64_t n, int64_t k, int64_t begin,
+template <int M, class Weight>
+static void fewRows(const float* x, const Weight* w, const float* bias, bool relu, float* y, int64_t n, int64_t k, int64_t begin,
                     int64_t end) {
   constexpr int R = kLanes == 16 || M <= 2 ? 4 : 2;  // as the register file has it
   auto finish = [&](float sum, int64_t m, int64_t o) {

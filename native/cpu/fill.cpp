@@ -1,3 +1,4 @@
+#include "cpu/bf16.h"
 #include "cpu/kernels.h"
 
 namespace convtape::cpu::CONVTAPE_ISA {
@@ -22,6 +23,7 @@ int64_t whole(double value, double low, double high) {
 void run(const Fill::Params& p, const Operands& o, Context&) {
   const Operand& y = o.out[0];
   if (y.dtype == DType::F32) return fill(y.f32(), p.count, static_cast<float>(p.value));
+  if (y.dtype == DType::BF16) return fill(y.bf16(), p.count, toBf16(static_cast<float>(p.value)));
   if (y.dtype == DType::I32) return fill(y.i32(), p.count, static_cast<int32_t>(whole(p.value, -2147483648.0, 2147483647.0)));
   fill(y.u8(), p.count, static_cast<uint8_t>(whole(p.value, 0, 255)));
 }

@@ -4,13 +4,14 @@
 namespace convtape::cpu::CONVTAPE_ISA {
 namespace {
 
-// Element (i, j) at data[i·row + j·column]; one of the two strides is 1.
+// Element (i, j) at [i·row + j·column] of `data`, or of `half` where the matrix is bf16; one of the two strides is 1.
 struct Matrix {
   const float* data;
   int64_t row, column, batch;
+  const Bf16* half = nullptr;
 
-  Matrix transposed() const { return {data, column, row, batch}; }
-  const float* at(int64_t b, int64_t i, int64_t j) const { return data + b * batch + i * row + j * column; }
+  Matrix transposed() const { return {data, column, row, batch, half}; }
+  int64_t at(int64_t b, int64_t i, int64_t j) const { return b * batch + i * row + j * column; }
 };
 
 constexpr int64_t kCopyRows = 72;  // rows of A transposed at once
@@ -41,43 +42,39 @@ struct Target {
   }
 };
 
-}  // namespace
+// As fast as b, n×k, can be read.
+template <class Weight>
+void multiplyFew(const Matmul::Params& p, const float* a, const Weight* b, const float* bias, float* y) {
+  using Fn = void (*)(const float*, const Weight*, const float*, bool, float*, int64_t, int64_t, int64_t, int64_t);
+  static constexpr Fn kFew[] = {&fewRows<1, Weight>, &fewRows<2, Weight>, &fewRows<3, Weight>, &fewRows<4, Weight>};
+  const int64_t piece = most(4, least(64, (1 << 18) / most(1, p.k))), pieces = ceilDiv(p.n, piece);
+  parallelRanges(p.batch * pieces, 1, [&](int64_t index, int64_t) {
+    const int64_t batch = index / pieces, begin = index % pieces * piece;
+    kFew[p.m - 1](a + batch * p.m * p.k, b + batch * p.k * p.n, bias, p.relu, y + batch * p.m * p.n, p.n, p.k, begin,
+                  least(begin + piece, p.n));
+  });
+}
 
-void run(const Matmul::Params& p, const Operands& o, Context& context) {
-  const float* bias = o.in[2] ? o.in[2].f32() : nullptr;
-  float* y = o.out[0].f32();
-  const Matrix a = {o.in[0].f32(), p.transposeA ? 1 : p.k, p.transposeA ? p.m : 1, p.m * p.k};
-  const Matrix b = {o.in[1].f32(), p.transposeB ? 1 : p.n, p.transposeB ? p.k : 1, p.k * p.n};
-  if (p.transposeB && !p.transposeA && p.m >= 1 && p.m <= kFewRows) {
-    using Fn = void (*)(const float*, const float*, const float*, bool, float*, int64_t, int64_t, int64_t, int64_t);
-    static constexpr Fn kFew[] = {&fewRows<1>, &fewRows<2>, &fewRows<3>, &fewRows<4>};
-    const int64_t piece = most(4, least(64, (1 << 18) / most(1, p.k))), pieces = ceilDiv(p.n, piece);
-    parallelRanges(p.batch * pieces, 1, [&](int64_t index, int64_t) {
-      const int64_t batch = index / pieces, begin = index % pieces * piece;
-      kFew[p.m - 1](a.data + batch * a.batch, b.data + batch * b.batch, bias, p.relu, y + batch * p.m * p.n, p.n, p.k, begin,
-                    least(begin + piece, p.n));
-    });
-    return;
-  }
-  // yᵀ = op(b)ᵀ · op(a)ᵀ is the same work with rows and columns exchanged. The rows of a layer's weights are contiguous along k, so they
-  // are read where they lie; the other, smaller matrix is the one to be packed.
-  const bool exchanged = p.transposeB;
-  const Matrix left = exchanged ? b.transposed() : a, right = exchanged ? a.transposed() : b;
+// left · right is y or, where `exchanged`, yᵀ. left alone may be bf16, with rows that are contiguous.
+void multiply(const Matmul::Params& p, const Matrix& left, const Matrix& right, bool exchanged, const float* bias, float* y,
+              Context& context) {
   const GemmSizes sizes = {p.batch, exchanged ? p.n : p.m, exchanged ? p.m : p.n, p.k};
   const int workers = Pool::instance().workers();
-  const bool copied = left.column != 1;  // a walk down a column of a large matrix would meet the same few cache lines again and again
+  // A walk down a column of a large matrix would meet the same few cache lines again and again; bf16 is made float32.
+  const bool copied = left.half || left.column != 1;
   float* copies = nullptr;
   const Target target = {!exchanged && !bias && !p.relu && p.n % kLanes == 0, y, p.n, p.m * p.n};
   gemm(
       context, sizes, workers, copied ? workers * kCopy : 0, [&](float* memory) { copies = memory; },
       [&](const Block& block, int64_t row, int64_t rows, int64_t k0, int64_t depth, const float** pointers, int32_t* offsets) {
-        const float* from = left.at(block.batch, row, k0);
+        const int64_t at = left.at(block.batch, row, k0);
+        const float* from = left.half ? nullptr : left.data + at;
         int64_t stride = left.row;
         if (copied) {
           float* copy = copies + block.worker * kCopy;
           rows = least(rows, kCopyRows);
-          if (left.column == 1)
-            copyRows(copy, kCopyStride, from, left.row, rows, depth);
+          if (left.half)
+            copyRows(copy, kCopyStride, left.half + at, left.row, rows, depth);
           else
             copyTransposed(copy, kCopyStride, from, left.column, depth, rows);
           from = copy;
@@ -88,7 +85,7 @@ void run(const Matmul::Params& p, const Operands& o, Context& context) {
         return rows;
       },
       [&](const PackedB& to, int64_t batch, int64_t column, int64_t columns, int64_t k0, int) {
-        const float* from = right.at(batch, k0, column);
+        const float* from = right.data + right.at(batch, k0, column);
         if (right.column == 1)
           packRows(to, from, right.row, columns);
         else
@@ -103,6 +100,23 @@ void run(const Matmul::Params& p, const Operands& o, Context& context) {
         else
           copyRows(y + (block.batch * p.m + block.row) * p.n + block.column, p.n, c, ld, block.rows, block.columns);
       });
+}
+
+}  // namespace
+
+void run(const Matmul::Params& p, const Operands& o, Context& context) {
+  const float* bias = o.in[2] ? o.in[2].f32() : nullptr;
+  float* y = o.out[0].f32();
+  const bool half = o.in[1].dtype == DType::BF16;
+  const Matrix a = {o.in[0].f32(), p.transposeA ? 1 : p.k, p.transposeA ? p.m : 1, p.m * p.k};
+  const Matrix b = {half ? nullptr : o.in[1].f32(), p.transposeB ? 1 : p.n, p.transposeB ? p.k : 1, p.k * p.n,
+                    half ? o.in[1].bf16() : nullptr};
+  if (p.transposeB && !p.transposeA && p.m >= 1 && p.m <= kFewRows)
+    return half ? multiplyFew(p, a.data, b.half, bias, y) : multiplyFew(p, a.data, b.data, bias, y);
+  // yᵀ = op(b)ᵀ · op(a)ᵀ is the same work with rows and columns exchanged. The rows of a layer's weights are contiguous along k, so they
+  // are read where they lie; the other, smaller matrix is the one to be packed.
+  if (p.transposeB) return multiply(p, b.transposed(), a.transposed(), true, bias, y, context);
+  multiply(p, a, b, false, bias, y, context);
 }
 
 }  // namespace convtape::cpu::CONVTAPE_ISA

@@ -1,11 +1,13 @@
 // Copies of rectangles of floats, straight and transposed.
 #pragma once
 
+#include "cpu/bf16.h"
 #include "cpu/gemm.h"
 
 namespace convtape::cpu::CONVTAPE_ISA {
 
-static inline void copyRun(float* to, const float* from, int64_t count) {
+template <class From>
+static inline void copyRun(float* to, const From* from, int64_t count) {
   if (count < kLanes) {
     if (count > 0) storeFirst(to, loadFirst(from, static_cast<int>(count)), static_cast<int>(count));
     return;
@@ -15,8 +17,9 @@ static inline void copyRun(float* to, const float* from, int64_t count) {
   if (i < count) store(to + count - kLanes, load(from + count - kLanes));
 }
 
-// to[i·toStride + j] = from[i·fromStride + j]
-static inline void copyRows(float* to, int64_t toStride, const float* from, int64_t fromStride, int64_t rows, int64_t columns) {
+// to[i·toStride + j] = from[i·fromStride + j], as a float
+template <class From>
+static inline void copyRows(float* to, int64_t toStride, const From* from, int64_t fromStride, int64_t rows, int64_t columns) {
   for (int64_t i = 0; i < rows; ++i) copyRun(to + i * toStride, from + i * fromStride, columns);
 }
 

@@ -70,6 +70,7 @@ void copy(const StridedCopy::Params& p, const T* from, T* to) {
 
 void run(const StridedCopy::Params& p, const Operands& o, Context&) {
   if (o.in[0].dtype == DType::U8) return copy(p, o.in[0].u8() + p.fromOffset, o.out[0].u8() + p.toOffset);
+  if (o.in[0].dtype == DType::BF16) return copy(p, o.in[0].bf16() + p.fromOffset, o.out[0].bf16() + p.toOffset);
   copy(p, o.in[0].i32() + p.fromOffset, o.out[0].i32() + p.toOffset);  // as bits: of the same size as f32
 }
 

@@ -1,4 +1,5 @@
 // Conversion between element types: the two elements' bytes moved, four elements a thread.
+#include "cuda/bf16.cuh"
 #include "cuda/index.cuh"
 #include "cuda/kernels.h"
 
@@ -23,6 +24,16 @@ __device__ __forceinline__ void convert(uint8_t x, int32_t* y /* (1) */) { *y = 
 template <class T>
 __device__ __forceinline__ void convert(T x, T* y /* (1) */) {
   *y = x;
+}
+// To and from bf16 by way of f32.
+template <class From>
+__device__ __forceinline__ void convert(From x, Bf16* y /* (1) */) {
+  *y = toBf16(static_cast<float>(x));
+}
+__device__ __forceinline__ void convert(Bf16 x, Bf16* y /* (1) */) { *y = x; }
+template <class To>
+__device__ __forceinline__ void convert(Bf16 x, To* y /* (1) */) {
+  convert(toFloat(x), y);
 }
 
 template <class From, class To>
@@ -53,6 +64,8 @@ void castFrom(const From* x /* (count) */, const Operand& y, int64_t count, Cont
       return cast(x, y.i32(), count, context);
     case DType::U8:
       return cast(x, y.u8(), count, context);
+    case DType::BF16:
+      return cast(x, y.bf16(), count, context);
   }
 }
 
@@ -67,6 +80,8 @@ void run(const Cast::Params& p, const Operands& o, Context& context) {
       return castFrom(o.in[0].i32(), o.out[0], p.count, context);
     case DType::U8:
       return castFrom(o.in[0].u8(), o.out[0], p.count, context);
+    case DType::BF16:
+      return castFrom(o.in[0].bf16(), o.out[0], p.count, context);
   }
 }
 

@@ -1,3 +1,4 @@
+#include "cuda/bf16.cuh"
 #include "cuda/kernels.h"
 
 namespace convtape::CONVTAPE_GPU {
@@ -26,6 +27,7 @@ int64_t whole(double value, double low, double high) {
 void run(const Fill::Params& p, const Operands& o, Context& context) {
   const Operand& y = o.out[0];
   if (y.dtype == DType::F32) return fillWith("fill f32", y.f32(), p.count, static_cast<float>(p.value), context);
+  if (y.dtype == DType::BF16) return fillWith("fill bf16", y.bf16(), p.count, toBf16(static_cast<float>(p.value)), context);
   if (y.dtype == DType::I32)
     return fillWith("fill i32", y.i32(), p.count, static_cast<int32_t>(whole(p.value, -2147483648.0, 2147483647.0)), context);
   fillWith("fill u8", y.u8(), p.count, static_cast<uint8_t>(whole(p.value, 0, 255)), context);

@@ -106,6 +106,7 @@ void copy(const StridedCopy::Params& p, const T* from /* p.fromStrides */, T* to
 
 void run(const StridedCopy::Params& p, const Operands& o, Context& context) {
   if (o.in[0].dtype == DType::U8) return copy(p, o.in[0].u8() + p.fromOffset, o.out[0].u8() + p.toOffset, context);
+  if (o.in[0].dtype == DType::BF16) return copy(p, &o.in[0].bf16()->bits + p.fromOffset, &o.out[0].bf16()->bits + p.toOffset, context);
   copy(p, o.in[0].i32() + p.fromOffset, o.out[0].i32() + p.toOffset, context);  // as bits: of the same size as f32
 }
 

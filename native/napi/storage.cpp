@@ -46,6 +46,8 @@ Napi::TypedArray freshArray(Napi::Env env, const char* op, const Storage& storag
       return Napi::Float32Array::New(env, n);
     case DType::I32:
       return Napi::Int32Array::New(env, n);
+    case DType::BF16:
+      return Napi::Uint16Array::New(env, n);
     default:
       return Napi::Uint8Array::New(env, n);
   }
@@ -96,7 +98,7 @@ void StorageHandle::define(Napi::Env env, Napi::Object exports) {
   exports.Set("Storage", constructor);
 }
 
-// new Storage(device position, element count, 'f32' | 'i32' | 'u8')
+// new Storage(device position, element count, 'f32' | 'i32' | 'u8' | 'bf16')
 StorageHandle::StorageHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<StorageHandle>(info) {
   guarded(info.Env(), [&] {
     if (!info[0].IsNumber() || !info[1].IsNumber() || !info[2].IsString())
@@ -105,8 +107,8 @@ StorageHandle::StorageHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
     if (!(count >= 0 && count < 9007199254740992.0) || count != std::floor(count))
       fail(ErrorKind::Range, "Storage", "element count must be a whole number, got ", count);
     const std::string text = info[2].As<Napi::String>().Utf8Value();
-    const DType dtype = text == "f32" ? DType::F32 : text == "i32" ? DType::I32 : DType::U8;
-    if (text != nameOf(dtype)) fail(ErrorKind::Type, "Storage", "element type must be f32, i32 or u8, got '", text, "'");
+    const DType dtype = text == "f32" ? DType::F32 : text == "i32" ? DType::I32 : text == "u8" ? DType::U8 : DType::BF16;
+    if (text != nameOf(dtype)) fail(ErrorKind::Type, "Storage", "element type must be f32, i32, u8 or bf16, got '", text, "'");
     const double position = info[0].As<Napi::Number>().DoubleValue();
     Device& device = DeviceRegistry::instance().at(position >= 0 && position < 1e6 ? static_cast<int>(position) : -1);
     storage_ = std::make_shared<Storage>(device, static_cast<int64_t>(count), dtype);
@@ -171,7 +173,8 @@ Napi::Value StorageHandle::write(const Napi::CallbackInfo& info) {
     const auto type = array.TypedArrayType();
     const bool fits = (storage->dtype == DType::F32 && type == napi_float32_array) ||
                       (storage->dtype == DType::I32 && type == napi_int32_array) ||
-                      (storage->dtype == DType::U8 && (type == napi_uint8_array || type == napi_uint8_clamped_array));
+                      (storage->dtype == DType::U8 && (type == napi_uint8_array || type == napi_uint8_clamped_array)) ||
+                      (storage->dtype == DType::BF16 && type == napi_uint16_array);
     if (!fits) fail(ErrorKind::Type, "copyFrom", "a ", nameOf(storage->dtype), " tensor takes another kind of typed array");
     if (static_cast<int64_t>(array.ElementLength()) != storage->count)
       fail(ErrorKind::Range, "copyFrom", "the tensor has ", storage->count, " elements, the array ", array.ElementLength());

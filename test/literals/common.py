@@ -19,9 +19,9 @@ def draw(*shape, positive=False):
 def literal(t):
     if t is None:
         return None
-    dtype = {torch.float32: "f32", torch.float64: "f32", torch.int32: "i32", torch.int64: "i32", torch.uint8: "u8", torch.bool: "u8"}[t.dtype]
+    dtype = {torch.float32: "f32", torch.float64: "f32", torch.int32: "i32", torch.int64: "i32", torch.uint8: "u8", torch.bool: "u8", torch.bfloat16: "bf16"}[t.dtype]
     flat = t.detach().flatten()
-    numbers = [number(v) for v in flat.float().tolist()] if dtype == "f32" else flat.tolist()
+    numbers = [number(v) for v in flat.float().tolist()] if dtype in ("f32", "bf16") else flat.tolist()
     return {"shape": list(t.shape), "dtype": dtype, "data": numbers}
 
 
@@ -33,7 +33,7 @@ def number(v):
 
 
 def case(name, inputs, attrs, function, grad=None):
-    """Runs `function(inputs, attrs)` in float64 on the float32 inputs, so that the literal is the exactly rounded answer.
+    """Runs `function(inputs, attrs)` in float64 on the float32 (and bfloat16) inputs, so that the literal is the exactly rounded answer.
     `grad`: names of inputs to differentiate; all float inputs where not given; [] for none."""
     exact = {k: (v.double() if v is not None and v.is_floating_point() else v) for k, v in inputs.items()}
     names = [k for k, v in exact.items() if v is not None and v.is_floating_point()] if grad is None else grad

@@ -57,6 +57,9 @@ describe.each(ways)('from %s to %s', (from, to) => {
     expect(copy.dtype).toBe('u8');
     const labels = tensor(Int32Array.of(-1, 2 ** 31 - 1), { device: from });
     expect(await labels.to(to).data()).toEqual(Int32Array.of(-1, 2 ** 31 - 1));
+    const halves = tensor([1.5, -0, 3e38], { dtype: 'bf16', device: from });
+    const moved = halves.to(to);
+    expect([moved.dtype, await moved.data()]).toEqual(['bf16', await halves.data()]);
     // A word, a page and a little, more than a block of staging memory.
     for (const length of [1, 1025, 300_001]) {
       const values = Float32Array.from({ length }, (_, i) => 1 / (i - length / 2));

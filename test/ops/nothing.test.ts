@@ -1,5 +1,6 @@
-// Every operator, handed something that is no tensor where it takes one: an error with its name, whatever it is.
-import { tensor } from '../../lib';
+// Every operator, handed something that is no tensor where it takes one, or one of bf16 where it takes another type: an error with its
+// name, whatever it is.
+import { ops, tensor } from '../../lib';
 import { drawInputs } from '../../lib/ops/cases';
 import { operatorNames, registry } from '../../lib/ops/registry';
 import { kinds } from '../support/devices';
@@ -25,5 +26,20 @@ test.each(operatorNames.filter((name) => name !== 'copyTo' && name !== 'cropImag
       const message = thrown instanceof Error ? thrown.message : `nothing was thrown for ${input} = ${String(value)}`;
       expect(message).toMatch(new RegExp(`^${name}: `));
     }
+  }
+});
+
+// What moves elements takes any type, and the weights of linear may be bf16; the sample of cropImages makes bytes of its images itself.
+const takesHalf = ['cast x', 'copyTo x', 'flatten x', 'reshape x', 'slice x', 'transpose x', 'linear weight'];
+
+test.each(operatorNames)('%s of bf16', (name) => {
+  const c = registry[name].cases[0];
+  const inputs = drawInputs(c, kinds[0]!);
+  for (const input of Object.keys(inputs)) {
+    if (takesHalf.includes(`${name} ${input}`) || (name === 'cropImages' && input === 'x')) continue;
+    const half = ops.cast(inputs[input]!, 'bf16');
+    const call = () => c.run({ ...inputs, [input]: half });
+    expect(call).toThrow(TypeError);
+    expect(call).toThrow(new RegExp(`^${name}: .*bf16 \\[${half.shape.join(', ?')}\\]`));
   }
 });

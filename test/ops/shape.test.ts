@@ -81,7 +81,7 @@ describe.each(kinds)('on %s', (device) => {
     ]);
   });
 
-  test.each(['f32', 'i32', 'u8'] as any[])('transposes of every tiling of %s', async (dtype) => {
+  test.each(['f32', 'i32', 'u8', 'bf16'] as any[])('transposes of every tiling of %s', async (dtype) => {
     for (const [m, n] of [
       [1, 9],
       [4, 4],
@@ -90,7 +90,7 @@ describe.each(kinds)('on %s', (device) => {
       [3, 200],
       [200, 5],
     ] as [number, number][]) {
-      const values = Array.from({ length: 2 * m * n }, (_, i) => i % 251);
+      const values = Array.from({ length: 2 * m * n }, (_, i) => i % 251); // every type holds these
       const y = await ops
         .transpose(tensor(values, { shape: [2, m, n] as number[], dtype, device }) as any, [0, 2, 1])
         .data();
@@ -120,6 +120,23 @@ describe.each(kinds)('on %s', (device) => {
       expect(await ops.slice(x, [1, 0], [2, 2]).array()).toEqual([[3, 4]]);
       expect(x.reshape([-1]).dtype).toBe(dtype);
     }
+  });
+
+  test('bf16 are moved bit by bit: NaN, infinities and denormals too', async () => {
+    const bits = new Uint32Array(2 ** 16).map((_, i) => i * 2 ** 16); // of every one there is
+    const x = tensor(new Float32Array(bits.buffer), { shape: [256, 256], dtype: 'bf16', device });
+    const half = async (t: any) => new Uint32Array((await t.data()).buffer).map((b) => b >>> 16);
+    const written = await half(x); // a NaN may have become another on its way in
+    const turned = ops.transpose(x);
+    expect(turned.dtype).toBe('bf16');
+    expect(await half(turned)).toEqual(written.map((_: number, i: number) => written[(i % 256) * 256 + (i >> 8)]!));
+    const [top, rest] = [ops.slice(x, [0, 0], [100, 256]), ops.slice(x, [100, 0], [256, 256])];
+    const left = ops.slice(x, [0, 0], [256, 3]); // rows of 6 bytes
+    expect(await half(left)).toEqual(written.filter((_: number, i: number) => i % 256 < 3));
+    expect(await half(ops.concat([top, rest], 0))).toEqual(written);
+    expect(await half(ops.concat([left, ops.slice(x, [0, 3], [256, 256])], 1))).toEqual(written);
+    expect(await half(ops.flatten(x.reshape([4, 64, 256])))).toEqual(written);
+    expect(await half(ops.copyTo(x, 'cpu:1'))).toEqual(written);
   });
 });
 
@@ -153,6 +170,7 @@ test('errors', () => {
     [() => concat([x, zeros([2, 2])], 0), 'concat: along axis 0, tensor 1 [2,2] does not fit tensor 0 [2,3]'],
     [() => concat([x, zeros([6])], 0), 'concat: along axis 0, tensor 1 [6] does not fit'],
     [() => concat([x, zeros([2, 3], { dtype: 'u8' })], 0), 'concat: tensor 0 is f32 [2,3], tensor 1 is u8 [2,3]'],
+    [() => concat([x, zeros([2, 3], { dtype: 'bf16' })], 0), 'concat: tensor 0 is f32 [2,3], tensor 1 is bf16 [2,3]'],
     [() => concat([x, x], 2), 'concat: axis 2 of [2,3]'],
     [() => concat([x, zeros([2, 3], { device: 'cpu:1' })], 0), 'concat: operands are on different devices'],
   ];

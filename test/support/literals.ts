@@ -8,7 +8,7 @@ import { kinds } from './devices';
 
 interface Literal {
   shape: number[];
-  dtype: 'f32' | 'i32' | 'u8';
+  dtype: 'f32' | 'i32' | 'u8' | 'bf16';
   data: number[];
 }
 
@@ -56,7 +56,7 @@ export function testLiterals(
         );
         using t = tape();
         const y = run(inputs, c.attrs);
-        expect([...y.shape]).toEqual(c.output.shape);
+        expect([y.dtype, ...y.shape]).toEqual([c.output.dtype, ...c.output.shape]);
         expectClose(await y.data(), c.output.data, tolerance, 'output');
         if (!c.dy || !c.gradients) return;
         const params = Object.fromEntries(Object.keys(c.gradients).map((key) => [key, inputs[key]!]));

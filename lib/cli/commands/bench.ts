@@ -221,7 +221,12 @@ async function steps(bench: Bench, options: NetOptions): Promise<void> {
   });
   // One image at a time is another kind of work: its floor is the weights' way through memory.
   if (options.batch === undefined)
-    await stepSuite(bench, { model, batch: 1, placements: placements(options.devices), modes: ['inference'] });
+    await stepSuite(bench, {
+      model,
+      batch: 1,
+      placements: placements(options.devices),
+      modes: ['inference', 'inference-bf16'],
+    });
 }
 
 async function layers(bench: Bench, options: NetOptions & { layer?: string[] }): Promise<void> {

@@ -6,7 +6,7 @@ import { reportTest } from '../../train/report';
 import { atomicWrite, writeAll } from '../../util/atomic_write';
 import { UsageError } from '../errors';
 import { type Io, Progress, percent, table } from '../io';
-import { deviceList, whichCheckpoint, wholeNumber } from '../options';
+import { deviceList, inferenceWeights, whichCheckpoint, wholeNumber } from '../options';
 
 interface Options {
   data?: string;
@@ -19,6 +19,7 @@ interface Options {
   batch?: number;
   limit?: number;
   checkpoint: 'last' | 'best';
+  weights: 'f32' | 'bf16';
   json?: boolean;
 }
 
@@ -39,6 +40,7 @@ export function evalCommand(program: Command, io: Io): void {
     .option('--devices <names>', 'one device or two (default: the run’s own)')
     .option('--batch <n>', 'images at a time (default: the run’s own)', wholeNumber)
     .addOption(whichCheckpoint())
+    .addOption(inferenceWeights())
     .option('--limit <n>', 'only the first n images', wholeNumber)
     .option('--json', 'print one JSON object')
     .action(async (runs: string[], options: Options) => {
@@ -101,7 +103,7 @@ function classTable(confusion: Confusion, all: boolean): string {
 }
 
 function text(result: RunsEvaluation, perClass: boolean): string {
-  const views = result.tenCrop ? ', ten crops averaged' : '';
+  const views = `${result.tenCrop ? ', ten crops averaged' : ''}${result.weights === 'bf16' ? ', weights in bf16' : ''}`;
   return [
     `${result.runs.map((r) => `${r.path} (step ${r.step})`).join(' + ')}\n`,
     `${result.images} ${result.split} images of ${result.data}${views}\n`,

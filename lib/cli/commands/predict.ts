@@ -3,12 +3,13 @@ import { loadRun } from '../../train/load_run';
 import { type Prediction, predict } from '../../train/predict';
 import { Failures } from '../errors';
 import { type Io, percent, table } from '../io';
-import { deviceList, whichCheckpoint, wholeNumber } from '../options';
+import { deviceList, inferenceWeights, whichCheckpoint, wholeNumber } from '../options';
 
 interface Options {
   top: number;
   devices?: string;
   checkpoint: 'last' | 'best';
+  weights: 'f32' | 'bf16';
   json?: boolean;
 }
 
@@ -21,11 +22,12 @@ export function predictCommand(program: Command, io: Io): void {
     .option('--top <n>', 'how many classes', wholeNumber, 5)
     .option('--devices <names>', 'one device or two (default: the run’s own)')
     .addOption(whichCheckpoint())
+    .addOption(inferenceWeights())
     .option('--json', 'print one JSON object')
     .action(async (path: string, images: string[], options: Options) => {
       const devices = options.devices === undefined ? undefined : deviceList(options.devices).map((d) => d.name);
       using run = await loadRun(path, devices, (text) => io.err(`${text}\n`), options.checkpoint);
-      const { predictions, unreadable } = await predict(run, images, options.top);
+      const { predictions, unreadable } = await predict(run, images, options.top, { weights: options.weights });
       const errors = unreadable.map(({ file, reason }) => ({ file, error: reason }));
       io.out(
         options.json ? `${JSON.stringify({ run: path, step: run.step, predictions, errors })}\n` : text(predictions),

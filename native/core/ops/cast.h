@@ -5,7 +5,8 @@
 
 namespace convtape {
 
-// To an integer type: towards zero, values beyond its range to the nearest it has, NaN to 0. To f32: the nearest, ties to even.
+// To an integer type: towards zero, values beyond its range to the nearest it has, NaN to 0. To f32: the nearest, ties to even. To bf16:
+// the nearest to the value as f32, ties to even; a NaN stays one.
 struct Cast {
   static constexpr const char* name = "cast";
   struct Params {

@@ -1,4 +1,5 @@
-// y = op(a) · op(b) (+ bias) (then ReLU), op being the transpose where asked for; `batch` such products, one behind the other.
+// y = op(a) · op(b) (+ bias) (then ReLU), op being the transpose where asked for; `batch` such products, one behind the other. b may be
+// bf16 where it alone is transposed, as a layer's weights are; products and sums are float32.
 #pragma once
 
 #include "core/ops/fields.h"
@@ -27,7 +28,8 @@ struct Matmul {
     OperandChecker c(name, o);
     c.arity(3, 1);
     c.input(0, "a", DType::F32, product(name, {p.batch, p.m, p.k}));
-    c.input(1, "b", DType::F32, product(name, {p.batch, p.k, p.n}));
+    const bool half = p.transposeB && !p.transposeA && o.in[1].dtype == DType::BF16;
+    c.input(1, "b", half ? DType::BF16 : DType::F32, product(name, {p.batch, p.k, p.n}));
     c.optionalInput(2, "bias", DType::F32, p.n);
     c.output(0, "y", DType::F32, product(name, {p.batch, p.m, p.n}));
   }
