@@ -58,8 +58,88 @@ describe.each(kinds)('on %s', (on) => {
     expect(await facts(full([1], Number.NaN, { device: on }))).toEqual(['f32', [1], [Number.NaN]]);
     expect(await facts(arange(4, { device: on }))).toEqual(['f32', [4], [0, 1, 2, 3]]);
     expect(await facts(arange(256, { device: on, dtype: 'u8' }))).toEqual(['u8', [256], [...Array(256).keys()]]);
+    expect(await facts(zeros([2], { device: on, dtype: 'bf16' }))).toEqual(['bf16', [2], [0, 0]]);
+    expect(await facts(ones([2], { device: on, dtype: 'bf16' }))).toEqual(['bf16', [2], [1, 1]]);
+    expect(await facts(full([1], 258, { device: on, dtype: 'bf16' }))).toEqual(['bf16', [1], [258]]);
+    expect(await facts(full([1], 257, { device: on, dtype: 'bf16' }))).toEqual(['bf16', [1], [256]]);
+    expect(await facts(full([1], Number.NaN, { device: on, dtype: 'bf16' }))).toEqual(['bf16', [1], [Number.NaN]]);
+    expect(await facts(full([1], -3.4e38, { device: on, dtype: 'bf16' }))).toEqual(['bf16', [1], [-Infinity]]);
+    expect(await facts(arange(257, { device: on, dtype: 'bf16' }))).toEqual(['bf16', [257], [...Array(257).keys()]]);
     // More than one task of the kernel.
     expect(new Set(await full([100_003], -7, { device: on, dtype: 'i32' }).data())).toEqual(new Set([-7]));
+  });
+});
+
+describe.each(kinds)('bf16 on %s', (on) => {
+  const dtype = 'bf16';
+
+  test('values are given and read as floats', async () => {
+    const x = tensor(
+      [
+        [1, 257],
+        [-0.1, 33.3 * 2 ** -133],
+      ],
+      { dtype, device: on },
+    );
+    const rounded = [1, 256, -0.10009765625, 33 * 2 ** -133]; // the last is a denormal
+    expect(String(x)).toContain('bf16 [2, 2]');
+    expect(await x.data()).toEqual(new Float32Array(rounded));
+    expect(x.dataSync()).toEqual(new Float32Array(rounded));
+    expect(await x.array()).toEqual([rounded.slice(0, 2), rounded.slice(2)]);
+    expect(await tensor(257, { dtype, device: on }).item()).toBe(256);
+    expect(await full([], 0.1, { dtype, device: on }).item()).toBe(0.10009765625);
+    const list = [1, 257, 511];
+    for (const data of [
+      list,
+      new Float32Array(list),
+      new Float64Array(list),
+      new Int32Array(list),
+      new Uint16Array(list),
+    ])
+      expect(await facts(tensor(data as number[], { dtype, device: on }))).toEqual([dtype, [3], [1, 256, 512]]);
+    const own = x.dataSync();
+    own.fill(9);
+    expect(x.dataSync()).toEqual(new Float32Array(rounded));
+  });
+
+  test('copyFrom takes floats, which it rounds and leaves as they are, and bf16 of any device', async () => {
+    const x = zeros([3], { dtype, device: on });
+    const floats = new Float32Array([257, -0, 1e39]);
+    expect(await x.copyFrom(floats).array()).toEqual([256, -0, Infinity]);
+    expect(floats).toEqual(new Float32Array([257, -0, Infinity]));
+    for (const from of [on, device('cpu:0'), device('cpu:1')]) {
+      const given = arange(3, { dtype, device: from });
+      expect(await x.copyFrom(given).array()).toEqual([0, 1, 2]);
+      expect(await given.copyFrom(full([3], 7, { dtype, device: on })).array()).toEqual([7, 7, 7]);
+    }
+    expect(await x.copyFrom(floats.subarray(0).fill(5)).array()).toEqual([5, 5, 5]);
+    const from = x.copyFrom.bind(x) as (source: any) => unknown;
+    for (const [source, kind, message] of [
+      [new Int32Array(3), TypeError, 'copyFrom: Int32Array of 3 does not fit a bf16 tensor [3] of 3'],
+      [new Uint16Array(3), TypeError, 'copyFrom: Uint16Array of 3 does not fit a bf16 tensor [3] of 3'],
+      [new Float64Array(3), TypeError, 'copyFrom: Float64Array of 3 does not fit a bf16 tensor [3] of 3'],
+      [new Float32Array(2), RangeError, 'copyFrom: Float32Array of 2 does not fit a bf16 tensor [3] of 3'],
+      [zeros([3], { device: on }), TypeError, 'copyFrom: a f32 tensor [3] does not fit a bf16 tensor [3] of 3'],
+    ] as const) {
+      expect(() => from(source)).toThrow(kind);
+      expect(() => from(source)).toThrow(message);
+    }
+    const f32 = zeros([3], { device: on });
+    expect(() => f32.copyFrom(x as any)).toThrow('copyFrom: a bf16 tensor [3] does not fit a f32 tensor [3] of 3');
+    expect(await x.array()).toEqual([5, 5, 5]);
+  });
+
+  test('an element is two bytes', async () => {
+    const held = (dtype: 'bf16' | 'f32') => {
+      const before = on.memory().allocated;
+      using x = zeros([2 ** 16], { dtype, device: on });
+      void x;
+      return on.memory().allocated - before;
+    };
+    await on.synchronize(); // what earlier calls let go of is free
+    expect(held('f32')).toBe(2 ** 18);
+    await on.synchronize();
+    expect(held('bf16')).toBe(2 ** 17);
   });
 });
 
@@ -178,7 +258,11 @@ describe('errors name the function, what is wrong and where', () => {
     );
     for (const options of [null, 1, 'f32', [], () => 1, device('cpu:0'), new Map()])
       bad(() => zeros([1], options as any), TypeError, 'zeros: options must be an object, got ');
-    bad(() => zeros([1], { dtype: 'f64' as any }), TypeError, "zeros: dtype must be 'f32', 'i32' or 'u8', got 'f64'");
+    bad(
+      () => zeros([1], { dtype: 'f64' as any }),
+      TypeError,
+      "zeros: dtype must be 'f32', 'i32', 'u8' or 'bf16', got 'f64'",
+    );
     bad(() => zeros([1], { dtype: null as any }), TypeError, 'zeros: dtype must be');
     bad(() => zeros([1], { device: 'gpu' }), RangeError, "there is no 'gpu'; there are cpu:0, cpu:1");
     bad(() => zeros([1], { device: 1 as any }), TypeError, 'device: name must be a string');
@@ -186,6 +270,7 @@ describe('errors name the function, what is wrong and where', () => {
     bad(() => full([1], -1, { dtype: 'u8' }), RangeError, 'full: u8 holds integers from 0 to 255, not -1');
     bad(() => arange(0), RangeError, 'arange: n [0] must hold positive integers');
     bad(() => arange(257, { dtype: 'u8' }), RangeError, 'arange: u8 cannot hold 256');
+    bad(() => arange(258, { dtype: 'bf16' }), RangeError, 'arange: bf16 cannot hold 257');
     bad(() => arange('3' as any), TypeError, "arange: n must be a number, got '3'");
   });
 

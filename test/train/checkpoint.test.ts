@@ -74,6 +74,38 @@ test.each(kinds)('takes tensors of %s, and bytes are the same each time', async 
   expect(readFileSync(a)).toEqual(readFileSync(b));
 });
 
+test.each(kinds)('every element type of %s comes back with its values', async (device) => {
+  const tensors = {
+    f32: tensor([0.1, -0, 1e-45], { device }),
+    i32: tensor([-1, 2 ** 31 - 1], { dtype: 'i32', device }),
+    u8: tensor([0, 255], { dtype: 'u8', device }),
+    bf16: tensor(
+      [
+        [0.1, -0, 1e-40],
+        [Number.NaN, Infinity, 257],
+      ],
+      { dtype: 'bf16', device },
+    ),
+  };
+  const path = fresh();
+  await saveCheckpoint(path, { meta, params: tensors, momentum: {}, extra: { half: tensors.bf16 } });
+  const back = await loadCheckpoint(path);
+  for (const [dtype, t] of Object.entries(tensors)) {
+    expect(back.params[dtype]).toEqual({ dtype, shape: t.shape, data: await t.data() });
+    t.dispose();
+  }
+  expect(back.extra.half).toEqual(back.params.bf16);
+  // As other readers find it: two bytes an element.
+  const plain = (await readSafetensors(path)).tensors.get('bf16')!;
+  expect([plain.dtype, plain.data]).toEqual(['BF16', Uint16Array.of(0x3dcd, 0x8000, 0x1, 0x7fc0, 0x7f80, 0x4380)]);
+  // What was loaded can be saved again.
+  const writable = (all: typeof back.params) =>
+    Object.fromEntries(Object.entries(all).map(([name, t]) => [name, { ...t, data: () => t.data }]));
+  const again = fresh();
+  await saveCheckpoint(again, { meta, params: writable(back.params), momentum: {}, extra: writable(back.extra) });
+  expect(readFileSync(again)).toEqual(readFileSync(path));
+});
+
 describe('a file that is no checkpoint is refused in one line', () => {
   const spoiled = async (change: (metadata: Map<string, string>, tensors: Map<string, TensorToWrite>) => void) => {
     const path = fresh();
@@ -103,7 +135,7 @@ describe('a file that is no checkpoint is refused in one line', () => {
     ['a rate that is null', (m) => m.set('lr', 'null'), /metadata 'lr' must be a number, got null$/],
     ['seeds that are a list', (m) => m.set('seeds', '[1]'), /metadata 'seeds' must be an object of whole numbers/],
     ['broken JSON', (m) => m.set('model', '{'), /metadata 'model' is not JSON: \{$/],
-    ['a type that tensors lack', (_, t) => t.set('x', f64), /'x' is F64, expected F32, I32, U8$/],
+    ['a type that tensors lack', (_, t) => t.set('x', f64), /'x' is F64, expected F32, I32, U8, BF16$/],
     ['momentum of nothing', (_, t) => t.set('momentum.x', three), /momentum of 'x' but no such parameter$/],
     [
       'momentum of another shape',
