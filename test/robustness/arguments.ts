@@ -30,6 +30,8 @@ export const anyTensor: Argument = fc.constantFrom<Make>(
   () => tensor([0, 1], { dtype: 'i32', shape: [2] }),
   () => tensor([0, 9, -1], { dtype: 'i32', shape: [3] }),
   () => zeros([2, 3], { dtype: 'u8' }),
+  () => zeros([2, 3], { dtype: 'bf16' }),
+  () => zeros([5, 3], { dtype: 'bf16' }),
   disposed,
 );
 export const t = mostly(anyTensor, 8);
@@ -42,7 +44,7 @@ export const pair = mostly(
     fc.tuple(size, size).map((p) => () => p),
   ),
 );
-export const dtype = mostly(of('f32', 'i32', 'u8'));
+export const dtype = mostly(of('f32', 'i32', 'u8', 'bf16'));
 export const on = mostly(of('cpu:0', 'cpu:1', device('cpu:1')), 8);
 export const flag = mostly(of(true, false));
 export const real = mostly(of(0, 0.5, 1, 1e-4, -1, 1e30));

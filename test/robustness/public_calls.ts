@@ -58,8 +58,9 @@ add('peerAccess', (d) => device('cpu:0').peerAccess(d), on);
 const live = () => zeros([2, 3]);
 add(
   'copyFrom copyTo',
-  (x) => live().copyFrom(x),
+  (x, dtype) => zeros([2, 3], { dtype }).copyFrom(x),
   mostly(fc.oneof(anyTensor, of(new Float32Array(6), new Int32Array(6)))),
+  of('f32', 'bf16'),
 );
 add('copyTo', (d) => live().to(d), on);
 add('reshape', (s) => live().reshape(s), shape);
@@ -242,6 +243,7 @@ add(
   options({ devices: mostly(list(on)), classes: anything, preset: anything, seed: whole, norm: flag }),
   t,
 );
+const weights = mostly(of('f32', 'bf16'));
 const net = (two: unknown) =>
   models.alexnetSmall({ width: 0.02, seed: 1, devices: two === true ? ['cpu:0', 'cpu:1'] : ['cpu:0'] }) as any;
 const image = fc.constantFrom<Make>(...[28, 28, 27].map((n) => () => convtape.randn([2, 1, n, n])));
@@ -250,9 +252,9 @@ add(
   (two, x, o) => net(two).forward(x, o),
   flag,
   mostly(fc.oneof(image, t)),
-  options({ train: flag, seed: whole, dropoutSeeds: mostly(list(whole)) }),
+  options({ train: flag, seed: whole, dropoutSeeds: mostly(list(whole)), weights }),
 );
-add('alexnetSmall', (two, x) => net(two).features(x), flag, mostly(fc.oneof(image, t)));
+add('alexnetSmall', (two, x, o) => net(two).features(x, o), flag, mostly(fc.oneof(image, t)), options({ weights }));
 add(
   'load copyFrom',
   (two, change, all) => {

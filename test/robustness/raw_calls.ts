@@ -20,9 +20,13 @@ function storage(device: number, [dtype, count]: Spec): NativeStorage {
   // Labels and indices that are mostly inside their rows, and some that are not.
   if (dtype === 'i32') s.write(Int32Array.from({ length: count }, (_, i) => (i % 97 === 96 ? -5 : i % 3)));
   else if (dtype === 'u8') s.write(Uint8Array.from({ length: count }, (_, i) => i * 7));
+  // Any bits: NaN and denormals among them.
+  else if (dtype === 'bf16') s.write(Uint16Array.from({ length: count }, (_, i) => i * 7919));
   else s.write(Float32Array.from({ length: count }, (_, i) => Math.sin(i)));
   return s;
 }
+
+const otherTypes = (dtype: DType): DType[] => (['f32', 'i32', 'u8', 'bf16'] as const).filter((d) => d !== dtype);
 
 type Change =
   | { kind: 'field'; at: number; value: () => unknown }
@@ -154,7 +158,7 @@ function one(c: { name: string; device: number; params: object; changes: Change[
         put(change.value());
         break;
       case 'dtype':
-        put(operandsOf([[spec[0] === 'f32' ? 'i32' : ('f32' as DType), spec[1]]], c.device)[0]);
+        put(operandsOf([[otherTypes(spec[0])[change.at % 3]!, spec[1]]], c.device)[0]);
         break;
       case 'foreign':
         put(operandsOf([spec], 1 - c.device)[0]);
@@ -220,17 +224,30 @@ const others = fc.record({
         () => 0,
         () => 1,
         () => 'f32',
+        () => 'bf16',
         () => operandsOf([['f32', 3]], 0)[0],
+        () => operandsOf([['bf16', 3]], 0)[0],
         () => new Float32Array(3),
+        () => new Uint16Array(3),
       ),
     ),
     { maxLength: 4 },
   ),
   self: fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: anything }),
   newTarget: fc.boolean(),
+  dtype: fc.constantFrom<DType>('f32', 'bf16'),
 });
 
-async function other(c: { which: string; args: (() => unknown)[]; self: (() => unknown) | null; newTarget: boolean }) {
+interface Other {
+  which: string;
+  args: (() => unknown)[];
+  self: (() => unknown) | null;
+  newTarget: boolean;
+  /** Of the storage whose method is called. */
+  dtype: DType;
+}
+
+async function other(c: Other) {
   const args = c.args.map((make) => make());
   const text = `${c.which}.call(${c.self ? describe(c.self()) : 'itself'}, ${args.map((a) => describe(a)).join(', ')})`;
   trace.call(text);
@@ -243,7 +260,7 @@ async function other(c: { which: string; args: (() => unknown)[]; self: (() => u
         : Reflect.apply(addon.Storage, c.self?.(), args);
     else if (c.which in addon) result = await Reflect.apply((addon as any)[c.which], c.self?.(), args);
     else {
-      const s = operandsOf([['f32', 3]], 0)[0];
+      const s = operandsOf([[c.dtype, 3]], 0)[0];
       result = await Reflect.apply((s as any)[c.which], c.self ? c.self() : s, args);
     }
     counts.queued++;

@@ -13,6 +13,7 @@ interface Kernel {
 const f32 = (...sizes: number[]): Spec => ['f32', sizes.reduce((a, b) => a * b, 1)];
 const i32 = (...sizes: number[]): Spec => ['i32', sizes.reduce((a, b) => a * b, 1)];
 const product = (list: readonly number[]) => list.reduce((a, b) => a * b, 1);
+const anyType = fc.constantFrom('f32', 'i32', 'u8', 'bf16');
 const real = fc.constantFrom(0, 0.5, 1, -1, 1e-4, Number.NaN, Number.POSITIVE_INFINITY, 1e300);
 const unary = fc.constantFrom('relu', 'tanh', 'sigmoid', 'neg', 'exp', 'log', 'sqrt', 'square', 'abs');
 
@@ -139,7 +140,7 @@ export const kernels: Record<string, Kernel> = {
     },
   },
   fill: {
-    fields: fields('count', { value: real, dtype: fc.constantFrom('f32', 'i32', 'u8') }),
+    fields: fields('count', { value: real, dtype: anyType }),
     operands: (p) => ({ inputs: [], outputs: [[p.dtype, p.count]] }),
   },
   random: {
@@ -167,7 +168,7 @@ export const kernels: Record<string, Kernel> = {
       w: walk(size),
       fromOffset: fc.constantFrom(0, 0, 1, -1, 2 ** 53),
       toOffset: fc.constantFrom(0, 0, 2, 2 ** 31),
-      dtype: fc.constantFrom('f32', 'i32', 'u8'),
+      dtype: anyType,
       flat: fc.boolean(),
       turned: fc.boolean(),
     }),
@@ -195,7 +196,7 @@ export const kernels: Record<string, Kernel> = {
     operands: (p) => ({ inputs: [f32(p.outer, p.n, p.inner)], outputs: [i32(p.outer, p.inner)] }),
   },
   cast: {
-    fields: fields('count', { from: fc.constantFrom('f32', 'i32', 'u8'), to: fc.constantFrom('f32', 'i32', 'u8') }),
+    fields: fields('count', { from: anyType, to: anyType }),
     operands: (p) => ({ inputs: [[p.from, p.count]], outputs: [[p.to, p.count]] }),
   },
   matmul: {
@@ -206,9 +207,14 @@ export const kernels: Record<string, Kernel> = {
       transposeB: fc.boolean(),
       relu: fc.boolean(),
       bias: fc.boolean(),
+      half: fc.boolean(), // fits where b alone is transposed
     }),
     operands: (p) => ({
-      inputs: [f32(p.batch, p.m, p.k), f32(p.batch, p.k, p.n), p.bias ? f32(p.n) : null],
+      inputs: [
+        f32(p.batch, p.m, p.k),
+        [p.half && p.transposeB ? 'bf16' : 'f32', product([p.batch, p.k, p.n])],
+        p.bias ? f32(p.n) : null,
+      ],
       outputs: [f32(p.batch, p.m, p.n)],
     }),
   },

@@ -72,6 +72,7 @@ const makers: readonly (() => unknown)[] = [
   () => thrower(),
   () => cyclic(),
   () => new Float64Array(3),
+  () => new Uint16Array(3),
   () => new Float32Array(new SharedArrayBuffer(16)),
   () => new BigInt64Array(2),
   () => new DataView(new ArrayBuffer(8)),

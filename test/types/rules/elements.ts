@@ -66,6 +66,8 @@ export const elementRules: Rules = {
       ['ops.linear(zeros([n, 5]), zeros([7, 5]), null)', '[number, 7]'],
       ['ops.linear(zeros([2, n]), zeros([n, 5]), null)', '[2, number]'],
       ['ops.linear(unranked, zeros([7, 5]), null)', 'number[]'],
+      ["ops.linear(zeros([2, 5]), zeros([7, 5], { dtype: 'bf16' }), zeros([7]))", '[2, 7]'],
+      ["ops.linear(zeros([2, 5]), ops.cast(zeros([7, 5]), 'bf16'), null)", '[2, 7]'],
     ],
     wrong: [
       [
@@ -74,6 +76,14 @@ export const elementRules: Rules = {
       ],
       ['ops.linear(zeros([2, 3]), zeros([3]), null)', 'linear: weight must be outputs×inputs, got [3] for x [2,3]'],
       ['ops.linear(zeros([]), zeros([3, 3]), null)', 'linear: x [] has no axis for the inputs of weight [3,3]'],
+      [
+        "ops.linear(zeros([2, 6]), zeros([10, 9], { dtype: 'bf16' }), null)",
+        'linear: weight [10,9] takes 9 features, x [2,6] has 6',
+      ],
+      [
+        "ops.linear(zeros([2, 3]), zeros([4, 3], { dtype: 'i32' }), null)",
+        'Type \'"i32"\' is not assignable to type \'"f32" | "bf16"\'',
+      ],
       ['ops.linear(zeros([2, 3]), zeros([4, 3]), zeros([3]))', 'linear: bias [3] must be [4] for weight [4,3]'],
     ],
   },
@@ -95,6 +105,10 @@ export const elementRules: Rules = {
       [
         'ops.matmul(zeros([7, 2, 3]), zeros([8, 3, 4]))',
         'matmul: the axes before the last two differ: a [7,2,3], b [8,3,4]',
+      ],
+      [
+        "ops.matmul(zeros([2, 3]), zeros([3, 4], { dtype: 'bf16' }))",
+        'Type \'"bf16"\' is not assignable to type \'"f32"\'',
       ],
       ['ops.matmul(zeros([3]), zeros([3, 4]))', 'matmul: a and b must have at least two axes, got [3] and [3,4]'],
     ],
