@@ -264,7 +264,8 @@ async function other(c: Other) {
       result = await Reflect.apply((s as any)[c.which], c.self ? c.self() : s, args);
     }
     counts.queued++;
-    if (isInstance(result, addon.Storage)) result.dispose();
+    // One made with another prototype is one all the same.
+    if (c.which === 'Storage' || isInstance(result, addon.Storage)) addon.Storage.prototype.dispose.call(result);
   } catch (error) {
     counts.refused++;
     if (error instanceof TypeError && /Illegal invocation|Class constructors cannot be invoked/.test(error.message))
