@@ -20,7 +20,7 @@ import { checkBoolean, checkChoice, checkOptions, checkShape, show } from '../te
 import { full, randn, zeros } from '../tensor/create';
 import type { Device } from '../tensor/device';
 import { checkSeed, mixSeed, nextSeed } from '../tensor/random';
-import { innermostScope, scope } from '../tensor/scope';
+import { freeWith, scope } from '../tensor/scope';
 import { Tensor } from '../tensor/tensor';
 import { COLUMNS, type ParamRecord, splitColumns, tensorsOf } from './columns';
 import { describe, type LayerRow } from './describe';
@@ -313,9 +313,10 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
   #roundedOf(weight: Tensor): Tensor<Shape, 'bf16'> {
     const { version } = weight.storage(this.name);
     const had = this.#rounded.get(weight);
-    if (had?.version === version) return had.weight;
+    // A scope may have freed the copy and let the weights be kept.
+    if (had?.version === version && !had.weight.disposed) return had.weight;
     const rounded = cast(weight, 'bf16');
-    innermostScope()?.forget(rounded); // the net's
+    freeWith(rounded, weight); // not with the scope of a call
     had?.weight.dispose();
     this.#rounded.set(weight, { version, weight: rounded });
     return rounded;

@@ -70,3 +70,9 @@ export function scope(): Scope {
 export function innermostScope(): Scope | undefined {
   return stack[stack.length - 1];
 }
+
+/** @internal Hands `t`, which has just been made, to the scope that will free `owner`; to no scope where none will. */
+export function freeWith(t: Tensor<any, any>, owner: Tensor<any, any>): void {
+  innermostScope()?.forget(t);
+  stack.find((s) => s.has(owner))?.add(t);
+}
