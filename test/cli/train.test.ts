@@ -53,6 +53,20 @@ test('train writes a run, eval and predict read it', async () => {
   expect(both.runs).toHaveLength(2);
   // The same test again takes the place of the first, one of several runs is none of this one.
   expect(kept().tests).toEqual([{ ...test, loss: grouped.loss, top1: grouped.top1, top5: grouped.top5 }]);
+
+  // Rounded weights are another kind of test: it stands beside the others, and takes the place of its own kind alone.
+  const rounded = JSON.parse((await convtape('eval', out, '--limit', '50', '--weights', 'bf16', '--json')).out);
+  expect([result.weights, rounded.weights]).toEqual(['f32', 'bf16']);
+  expect(rounded.loss).not.toBe(result.loss);
+  expect(rounded.loss).toBeCloseTo(result.loss, 2);
+  const ofRounded = { ...test, weights: 'bf16', loss: rounded.loss, top1: rounded.top1, top5: rounded.top5 };
+  expect(kept().tests).toEqual([{ ...test, loss: grouped.loss, top1: grouped.top1, top5: grouped.top5 }, ofRounded]);
+  const text = await convtape('eval', out, '--limit', '50', '--weights', 'bf16', '--devices', 'cpu:0');
+  expect(text.out).toContain(`50 test images of ${sample}, weights in bf16\n`);
+  const plain = await convtape('eval', out, '--limit', '50', '--weights', 'f32');
+  expect(plain.out).toContain(`50 test images of ${sample}\n`);
+  const alike = Object.fromEntries(['loss', 'top1', 'top5'].map((key) => [key, expect.closeTo(rounded[key], 1)]));
+  expect(kept().tests).toEqual([{ ...ofRounded, ...alike }, test]);
 });
 
 describe('without --out', () => {
@@ -150,6 +164,11 @@ test('wrong usage is one line and exit status 2', async () => {
     [['eval', out, '--split', 'all'], /choices are train, validation, test/i],
     [['predict', out], /missing required argument 'image'/],
     [['predict', out, 'x.png', '--top', '0'], /whole number from 1/],
+    [
+      ['predict', out, 'x.png', '--weights', 'f16'],
+      /'--weights <type>' argument 'f16' is invalid.*choices are f32, bf16/i,
+    ],
+    [['eval', out, '--weights', 'half'], /'--weights <type>' argument 'half' is invalid.*choices are f32, bf16/i],
     [['gradcheck', 'rely'], /no operator 'rely'; did you mean relu\?/],
     [['trane'], /unknown command 'trane' \(Did you mean train\?\)/],
   ] as [string[], RegExp][]) {
@@ -234,6 +253,12 @@ test('predict names classes with probabilities', async () => {
   const all = JSON.parse((await convtape('predict', out, image, '--top', '10', '--json')).out).predictions[0].top;
   const sum = all.reduce((s: number, t: { probability: number }) => s + t.probability, 0);
   expect(sum).toBeCloseTo(1, 9);
+  const half = JSON.parse((await convtape('predict', out, image, '--top', '10', '--weights', 'bf16', '--json')).out);
+  const chances = (list: { class: string; probability: number }[]) =>
+    Object.fromEntries(list.map((t) => [t.class, t.probability]));
+  const [rounded, exact] = [chances(half.predictions[0].top), chances(all)];
+  expect(rounded).not.toEqual(exact);
+  for (const [name, p] of Object.entries(exact)) expect(rounded[name]).toBeCloseTo(p, 2);
   const text = await convtape('predict', out, image);
   expect(text.out).toMatch(/dark\.png\n {2}\S.* \d+\.\d\d%\n/);
 });
