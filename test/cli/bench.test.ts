@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { models } from '../../lib';
 import { operatorNames } from '../../lib/bench/ops';
-import { parseResult } from '../../lib/bench/schema';
+import { parseResult, type Row } from '../../lib/bench/schema';
 import { numThreads } from '../../lib/tensor/device';
 import { convtape, temporaryFolder } from '../support/cli';
 import { build, root } from '../support/package';
@@ -43,6 +44,23 @@ test('step: both forms, training and inference, as a table and as JSON that --co
     /convtape: 1 of 1 became slower: step\/alexnet-small\/grouped\/inference\/2 \d+\.\d\d times/,
   );
   expect(JSON.parse(failed.out).comparison.changes[0].verdict).toBe('slower');
+});
+
+test('step without --batch: one image by itself as well, with exact and with rounded weights', async () => {
+  const args = ['step', '--model', 'alexnet-small', '--inference', '--quick', '--reps', '1', '--devices', 'cpu:0'];
+  const { out, err, status } = await convtape('bench', ...args, '--json');
+  expect([status, err]).toEqual([0, expect.stringContaining('step/alexnet-small/grouped/inference-bf16/1')]);
+  const { rows } = parseResult(JSON.parse(out), 'standard output');
+  const id = (of: string) => `step/alexnet-small/grouped/${of}`;
+  expect(rows.map((r) => r.id)).toEqual(['inference/8', 'inference/1', 'inference-bf16/1'].map(id));
+  const [many, exact, rounded] = rows as [Row, Row, Row];
+  for (const { check } of rows) expect(check.error).toBeLessThanOrEqual(check.tolerance);
+  expect([many.bytes, rounded.flops, rounded.images]).toEqual([undefined, exact.flops, 1]);
+  // Two bytes a fully-connected weight, four everything else.
+  using net = models.alexnetSmall({ seed: 1 });
+  const sizes = Object.values(net.params).map((p) => [p.size, p.rank === 2 ? 2 : 4] as const);
+  expect(exact.bytes).toBe(sizes.reduce((sum, [size]) => sum + 4 * size, 0));
+  expect(rounded.bytes).toBe(sizes.reduce((sum, [size, bytes]) => sum + bytes * size, 0));
 });
 
 test('layers: every pass of every layer but the gradient to the images; threads are put back', async () => {
