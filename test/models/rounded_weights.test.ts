@@ -1,6 +1,7 @@
 // Forward passes with the fully-connected weights rounded to bf16: what they compute, and the copies that a net keeps for them.
 import { type Device, device, models, noGrad, ops, optim, scope, type Tensor, tape, tensor, uniform } from '../../lib';
 import type { ColumnNet } from '../../lib/models';
+import { addon } from '../../lib/native/addon';
 import { expectClose } from '../support/close';
 import { kinds, pairs } from '../support/devices';
 import { collectBeforeEach } from '../support/memory';
@@ -21,6 +22,17 @@ const fullyConnected = (net: ColumnNet) => Object.entries(net.params).filter(isF
 async function allocated(devices: readonly Device[]): Promise<number[]> {
   for (const d of devices) await d.synchronize();
   return devices.map((d) => d.memory().allocated);
+}
+
+/** The native operators that `call` queues. */
+function launched(call: () => void): string[] {
+  const spy = jest.spyOn(addon, 'launch');
+  try {
+    call();
+    return spy.mock.calls.map(([operator]) => addon.operators[operator]!);
+  } finally {
+    spy.mockRestore();
+  }
 }
 
 /** A net of f32 alone that holds the rounded weights of `net`. */
@@ -125,8 +137,12 @@ describe.each(forms)('on %s', (_, devices) => {
       expect(all[i]! - own[i]!).toBeLessThan(bytes + 1024 * of.length);
     });
     expect(hidden[0]).toBeLessThan(all[0]!); // features need no output layer
-    for (let i = 0; i < 3; i++) pass();
-    net.features(x, half).dispose();
+    const kernels = launched(() => {
+      pass();
+      net.features(x, half).dispose();
+    });
+    expect(kernels).toContain('matmul');
+    expect(kernels).not.toContain('cast');
     expect(await allocated(devices)).toEqual(all);
     net.dispose();
     expect(await allocated(devices)).toEqual(before);

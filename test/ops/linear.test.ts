@@ -1,5 +1,6 @@
-import { device, ops, type Shape, scope, type Tensor, tape, tensor } from '../../lib';
+import { type DType, device, ops, type Shape, scope, type Tensor, tape, tensor } from '../../lib';
 import { hostRandom } from '../../lib/autograd/gradcheck';
+import { addon, launch, type NativeStorage } from '../../lib/native/addon';
 import { expectClose } from '../support/close';
 import { kinds } from '../support/devices';
 import { testLiterals } from '../support/literals';
@@ -119,4 +120,22 @@ test('a weight of integers is refused, and bf16 anywhere else', () => {
   expect(() => ops.linear(ops.cast(x, 'bf16'), x, bias)).toThrow('linear: x must be f32, got bf16 [2,2]');
   // @ts-expect-error the compiler refuses it too
   expect(() => ops.linear(x, x, ops.cast(bias, 'bf16'))).toThrow('linear: bias must be f32, got bf16 [2]');
+});
+
+test('the kernel takes bf16 where b alone is transposed, and nowhere else', () => {
+  const storage = (dtype: DType) => new addon.Storage(0, 4, dtype);
+  const call = (transposeA: boolean, transposeB: boolean, types: readonly [DType, DType, DType]) => () => {
+    const params = { batch: 1, m: 2, n: 2, k: 2, transposeA, transposeB, relu: false };
+    const [a, b, y] = types.map(storage) as [NativeStorage, NativeStorage, NativeStorage];
+    launch('matmul', params, [a, b, null], [y]);
+  };
+  expect(call(false, true, ['f32', 'bf16', 'f32'])).not.toThrow();
+  for (const [transposeA, transposeB] of [
+    [false, false],
+    [true, false],
+    [true, true],
+  ] as const)
+    expect(call(transposeA, transposeB, ['f32', 'bf16', 'f32'])).toThrow('matmul: b must be f32, got bf16');
+  expect(call(false, true, ['bf16', 'f32', 'f32'])).toThrow('matmul: a must be f32, got bf16');
+  expect(call(false, true, ['f32', 'f32', 'bf16'])).toThrow('matmul: y must be f32, got bf16');
 });
