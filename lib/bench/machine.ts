@@ -41,8 +41,11 @@ export class Machine {
   /** Measures what is to be had at this moment: {@link Probe}. */
   readonly probe: Probe = {
     fma: (seconds) => addon.machineRate('fma', numThreads(), seconds),
-    memory: () =>
-      Math.max(...(['read', 'copy'] as const).map((t) => addon.machineRate(t, numThreads(), PAST_CACHES, 2))),
+    memory: (bytes, written) => {
+      const rate = (traffic: 'read' | 'write' | 'copy') => addon.machineRate(traffic, numThreads(), PAST_CACHES, 2);
+      // A memory's way out may be narrower than its way in: work that mostly writes takes no less time than its writes alone.
+      return bytes / Math.max(bytes / Math.max(rate('read'), rate('copy')), written / rate('write'));
+    },
   };
 
   /** float32 operations a second of so many threads together. */

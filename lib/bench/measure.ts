@@ -21,6 +21,8 @@ export interface Case {
   /** Of one call: float32 operations (two a multiply-add), bytes that must cross the memory, images. */
   readonly flops?: number;
   readonly bytes?: number;
+  /** How many of `bytes` are written. */
+  readonly written?: number;
   readonly images?: number;
   /** Which to wait for. Empty: the work is the host's alone. */
   readonly devices: readonly Device[];
@@ -35,8 +37,11 @@ export interface Case {
 export interface Probe {
   /** Operations a second, measured for so many seconds: asked beside work that has `flops`. */
   fma(seconds: number): number;
-  /** Bytes a second: asked beside work whose `bytes` are more than caches hold, so that the probe takes nothing from it. */
-  memory(): number;
+  /**
+   * Bytes a second at most where so many of them are written: asked beside work whose `bytes` are more than caches hold, so that the probe
+   * takes nothing from it.
+   */
+  memory(bytes: number, written: number): number;
 }
 
 /** Bytes that no cache holds. */
@@ -89,7 +94,7 @@ export async function measure(work: Case, options: MeasureOptions): Promise<{ ti
     if (!options.probe) return;
     // Long enough to see what a long sample sees, and touching no memory that the work may have left in a cache.
     if (work.flops) peaks.push(options.probe.fma(Math.min(0.05, Math.max(0.005, once * calls * 0.2))));
-    if (work.bytes && work.bytes >= PAST_CACHES) memories.push(options.probe.memory());
+    if (work.bytes && work.bytes >= PAST_CACHES) memories.push(options.probe.memory(work.bytes, work.written ?? 0));
   };
   let cpu = Number.POSITIVE_INFINITY;
   for (let i = 0; i < reps; i++) {

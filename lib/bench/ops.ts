@@ -16,7 +16,9 @@ type Any = Tensor<any>;
 /** One operator at one size; what it holds is freed when it has been measured. */
 interface Measured {
   name: string;
-  bytes: number;
+  /** Bytes. */
+  read: number;
+  written: number;
   run: () => Any[] | undefined;
   check: () => Promise<Check>;
 }
@@ -61,12 +63,14 @@ async function checked(run: () => Any[] | undefined, expected: (i: number) => nu
   return check;
 }
 
-const one = (name: string, bytes: number, run: () => Any[] | undefined, expected: (i: number) => number): Measured => ({
-  name,
-  bytes,
-  run,
-  check: () => checked(run, expected),
-});
+const floats = (read: number, written: number) => ({ read: 4 * read, written: 4 * written });
+
+const one = (
+  name: string,
+  moved: { read: number; written: number },
+  run: () => Any[] | undefined,
+  expected: (i: number) => number,
+): Measured => ({ name, ...moved, run, check: () => checked(run, expected) });
 
 /** Without the tapes of the gradients, which would keep what every call makes and take new memory for the next. */
 const untaped = (measured: Measured): Measured => ({ ...measured, run: () => noGrad(measured.run) });
@@ -95,20 +99,21 @@ const operators: readonly Operator[] = [
         cases: [
           one(
             'relu',
-            8 * n,
+            floats(n, n),
             () => [relu(x) as Any],
             (i) => Math.max(0, xs[i]!),
           ),
-          one('reluGrad', 12 * n, g.run, (i) => (xs[i]! > 0 ? dys[i]! : 0)),
+          one('reluGrad', floats(2 * n, n), g.run, (i) => (xs[i]! > 0 ? dys[i]! : 0)),
           one(
             'add',
-            12 * n,
+            floats(2 * n, n),
             () => [add(x, y) as Any],
             (i) => xs[i]! + ys[i]!,
           ),
           {
             name: 'sum',
-            bytes: 4 * n,
+            read: 4 * n,
+            written: 0,
             run: () => [sum(x) as Any],
             check: async () => {
               using s = sum(x) as Any;
@@ -116,10 +121,10 @@ const operators: readonly Operator[] = [
               return { against: 'a sum in float64', error, tolerance: 1e-3 };
             },
           },
-          { name: 'dropout', bytes: 8 * n, run: dropped, check: () => checkDropout(dropped, xs) },
+          { name: 'dropout', read: 4 * n, written: 4 * n, run: dropped, check: () => checkDropout(dropped, xs) },
           one(
             'castU8',
-            5 * n,
+            { read: n, written: 4 * n },
             () => [cast(pixels, 'f32') as Any],
             (i) => (i * 31) % 256,
           ),
@@ -144,7 +149,7 @@ const operators: readonly Operator[] = [
         run();
         return compareAt(await v.data(), (i) => -rates.lr * (rates.weightDecay * ws[i]! + gs[i]!), DEFINITION);
       };
-      return { held: [w, v, g], cases: [{ name: 'sgd', bytes: 20 * w.size, run, check }] };
+      return { held: [w, v, g], cases: [{ name: 'sgd', read: 12 * w.size, written: 8 * w.size, run, check }] };
     },
   },
   {
@@ -164,8 +169,8 @@ const operators: readonly Operator[] = [
         return (kind === 'max' ? maxPool2d(t, options) : avgPool2d(t, options)) as Any;
       };
       const cases = [
-        one('localResponseNorm', 8 * n, () => [localResponseNorm(x, norm) as Any], lrn.forward),
-        one('localResponseNormGrad', 12 * n, normed.run, lrn.gradient),
+        one('localResponseNorm', floats(n, n), () => [localResponseNorm(x, norm) as Any], lrn.forward),
+        one('localResponseNormGrad', floats(2 * n, n), normed.run, lrn.gradient),
       ];
       const held = [x, ...normed.held];
       for (const kind of ['max', 'avg'] as const) {
@@ -173,9 +178,10 @@ const operators: readonly Operator[] = [
         const book = pooling(maps, kind, xs, await g.dy.data());
         const out = g.dy.size;
         held.push(...g.held);
-        cases.push(one(`${kind}Pool2d`, 4 * (n + out), () => [pool(kind)(x)], book.forward));
+        cases.push(one(`${kind}Pool2d`, floats(n, out), () => [pool(kind)(x)], book.forward));
         // What the maximum needs beyond dy is at least which of nine it was.
-        cases.push(one(`${kind}Pool2dGrad`, 4 * (n + out) + (kind === 'max' ? out : 0), g.run, book.gradient));
+        const read = (kind === 'max' ? 5 : 4) * out;
+        cases.push(one(`${kind}Pool2dGrad`, { read, written: 4 * n }, g.run, book.gradient));
       }
       return { cases, held };
     },
@@ -197,14 +203,14 @@ const operators: readonly Operator[] = [
       return {
         held: [x, labels, ...g.held],
         cases: [
-          one('softmax', 8 * x.size, () => [softmax(x) as Any], soft),
+          one('softmax', floats(x.size, x.size), () => [softmax(x) as Any], soft),
           one(
             'crossEntropy',
-            4 * x.size,
+            floats(x.size, 0),
             () => [crossEntropy(x, labels) as Any],
             () => loss,
           ),
-          one('crossEntropyGrad', 8 * x.size, g.run, (i) => ((soft(i) - hit(i)) * seed) / rows),
+          one('crossEntropyGrad', floats(x.size, x.size), g.run, (i) => ((soft(i) - hit(i)) * seed) / rows),
         ],
       };
     },
@@ -240,9 +246,16 @@ export async function opsSuite(bench: Bench, { device, only }: OpsOptions): Prom
     for (const shape of (bench.quick ? QUICK : SWEEPS)[operator.sweep]) {
       const { cases, held } = await operator.prepare(shape, device);
       try {
-        for (const { name, bytes, run, check } of cases.map(untaped))
+        for (const { name, read, written, run, check } of cases.map(untaped))
           if (!only || only.includes(name))
-            await bench.time({ id: `ops/${name}/${shape.join('x')}`, bytes, devices: [device], check, run });
+            await bench.time({
+              id: `ops/${name}/${shape.join('x')}`,
+              bytes: read + written,
+              written,
+              devices: [device],
+              check,
+              run,
+            });
       } finally {
         for (const h of held.reverse()) h[Symbol.dispose]();
       }

@@ -74,7 +74,7 @@ interface Addon {
   numThreads(n?: number): number;
   /** `native/cpu/rates.h`: float32 operations, or bytes, a second. */
   machineRate(what: 'fma', threads: number, seconds: number): number;
-  machineRate(what: 'read' | 'copy', threads: number, bytes: number, passes: number): number;
+  machineRate(what: 'read' | 'write' | 'copy', threads: number, bytes: number, passes: number): number;
   precision(name?: string): Precision;
   /**
    * Reads records into `out`, checked and decoded, by threads of the addon's own. Rejects with `PLACE: text` of the first bad record.

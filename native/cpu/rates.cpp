@@ -160,6 +160,16 @@ void copyPass(float* to, const float* from, size_t n) {
 #endif
 }
 
+void writePass(float* to, size_t n) {
+#if defined(__x86_64__)
+  const __m128 one = _mm_set1_ps(1);
+  for (size_t i = 0; i < n; i += 4) _mm_stream_ps(to + i, one);
+  _mm_sfence();
+#else
+  std::fill_n(to, n, 1.0f);
+#endif
+}
+
 // What a rate is measured on, kept from call to call: to be given so much memory takes longer than many passes over it.
 class Blocks {
  public:
@@ -216,20 +226,21 @@ double memoryRate(Traffic traffic, int threads, size_t bytes, int passes) {
   }
   const Blocks& blocks = *kept;
   if (!blocks.mapped()) return 0;
-  const bool copies = traffic == Traffic::Copy;
   double best = 0;
   for (int pass = 0; pass < passes; ++pass) {
     std::vector<double> seconds(threads);
     together(threads, [&](int i) {
       const auto start = Clock::now();
-      if (copies)
-        copyPass(blocks.to(i), blocks.from(i), each);
-      else
+      if (traffic == Traffic::Read)
         readPass(blocks.from(i), each);
+      else if (traffic == Traffic::Write)
+        writePass(blocks.to(i), each);
+      else
+        copyPass(blocks.to(i), blocks.from(i), each);
       seconds[i] = since(start);
     });
     const double slowest = *std::max_element(seconds.begin(), seconds.end());
-    best = std::max(best, static_cast<double>(blocks.bytes()) * (copies ? 2 : 1) / slowest);
+    best = std::max(best, static_cast<double>(blocks.bytes()) * (traffic == Traffic::Copy ? 2 : 1) / slowest);
   }
   return best;
 }

@@ -102,7 +102,7 @@ Napi::Value numThreads(const Napi::CallbackInfo& info) {
   });
 }
 
-// Private, for benchmarks: rate('fma' | 'read' | 'copy', threads, seconds | bytes, passes). Runs here and now, on threads of its own.
+// Private, for benchmarks: rate('fma' | 'read' | 'write' | 'copy', threads, seconds | bytes, passes). Runs here and now, on threads of its own.
 Napi::Value machineRate(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::string what = info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : "";
@@ -115,12 +115,13 @@ Napi::Value machineRate(const Napi::CallbackInfo& info) {
     double rate = 0;
     if (what == "fma")
       rate = cpu::fmaRate(threads, number(2, "seconds", 1e-6, 10));
-    else if (what == "read" || what == "copy") {
+    else if (what == "read" || what == "write" || what == "copy") {
       const auto bytes = static_cast<size_t>(number(2, "bytes", 1, 1e12));
       const int passes = static_cast<int>(number(3, "passes", 1, 1e6));
-      rate = cpu::memoryRate(what == "read" ? cpu::Traffic::Read : cpu::Traffic::Copy, threads, bytes, passes);
+      const auto traffic = what == "read" ? cpu::Traffic::Read : what == "write" ? cpu::Traffic::Write : cpu::Traffic::Copy;
+      rate = cpu::memoryRate(traffic, threads, bytes, passes);
     } else
-      fail(ErrorKind::Range, "machineRate", "must be fma, read or copy, got '", what, "'");
+      fail(ErrorKind::Range, "machineRate", "must be fma, read, write or copy, got '", what, "'");
     return Napi::Number::New(info.Env(), rate);
   });
 }

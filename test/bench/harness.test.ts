@@ -2,6 +2,7 @@
 import { device, numThreads, ops, randn } from '../../lib';
 import { Bench } from '../../lib/bench/bench';
 import { compare } from '../../lib/bench/compare';
+import { Machine } from '../../lib/bench/machine';
 import { type Case, measure } from '../../lib/bench/measure';
 import { operatorNames, opsSuite } from '../../lib/bench/ops';
 import { type BenchResult, parseResult } from '../../lib/bench/schema';
@@ -118,9 +119,10 @@ test('peak and memory are measured around every sample, and the medians count', 
   expect((await measure(work, once)).timing).toMatchObject({ peak: 5.5 });
   expect(probe.fma).toHaveBeenCalledTimes(4);
   expect(probe.memory).not.toHaveBeenCalled();
-  const { flops: _, ...moves } = { ...work, bytes: 64 << 20 };
+  const { flops: _, ...moves } = { ...work, bytes: 64 << 20, written: 3 };
   const { timing } = await measure(moves, once);
   expect(timing.memory).toBe(5);
+  expect(probe.memory).toHaveBeenLastCalledWith(64 << 20, 3);
   expect(timing.peak).toBeUndefined();
   // What a cache may hold is left there.
   expect((await measure({ ...moves, bytes: (64 << 20) - 1 }, once)).timing.memory).toBeUndefined();
@@ -143,17 +145,35 @@ test('promises are waited for, and what a run made is freed', async () => {
   expect(cpu.memory().allocated).toBe(allocated);
 });
 
+test('work that mostly writes is held against what the memory takes in', () => {
+  const rates = { fma: 0, read: 30, write: 10, copy: 20 };
+  const rate = jest
+    .spyOn(addon, 'machineRate')
+    .mockImplementation(((what: keyof typeof rates) => rates[what]) as never);
+  try {
+    const { probe } = new Machine();
+    expect(probe.memory(90, 0)).toBe(30);
+    expect(probe.memory(90, 30)).toBe(30);
+    expect(probe.memory(90, 45)).toBe(20); // 45 at 10 a second take longer than 90 at 30
+    expect(probe.memory(90, 90)).toBe(10);
+    rates.copy = 40;
+    expect(probe.memory(80, 0)).toBe(40);
+  } finally {
+    rate.mockRestore();
+  }
+});
+
 test('the machine’s rates are of this world, and wrong questions are refused', () => {
   const fma = addon.machineRate('fma', 1, 0.01);
   expect(fma).toBeGreaterThan(1e8);
   expect(fma).toBeLessThan(1e13);
-  for (const what of ['read', 'copy'] as const) {
+  for (const what of ['read', 'write', 'copy'] as const) {
     const rate = addon.machineRate(what, 2, 8 << 20, 2);
     expect(rate).toBeGreaterThan(1e7);
     expect(rate).toBeLessThan(1e13);
   }
   const call = addon.machineRate as (...args: unknown[]) => number;
-  expect(() => call('sqrt', 1, 1)).toThrow("machineRate: must be fma, read or copy, got 'sqrt'");
+  expect(() => call('sqrt', 1, 1)).toThrow("machineRate: must be fma, read, write or copy, got 'sqrt'");
   expect(() => call('fma', 0, 1)).toThrow('threads must be from 1 to 1024, got 0');
   expect(() => call('fma', 1, 'x')).toThrow('seconds must be from');
   expect(() => call('read', 1)).toThrow('bytes must be from');
