@@ -1,3 +1,4 @@
+#include "cpu/overlapping_pool.h"
 #include "cpu/pool2d.h"
 
 namespace convtape::cpu::CONVTAPE_ISA {
@@ -24,6 +25,7 @@ inline Vec divisors(const Window2d& p, int64_t i, int64_t j, Lanes lanes) {
 
 void run(const AvgPool2d::Params& p, const Operands& o, Context& context) {
   if (p.planes == 0) return;
+  if (OverlappingPool::takes(p)) return OverlappingPool(p).mean(o.in[0].f32(), o.out[0].f32(), context);
   const PhasedRow row(p);
   withShape(p, row, [&](auto shape) {
     const auto compute = [&](int64_t, int64_t i, const WindowRows& rows, const RowRing& ring, float* out) {
@@ -45,6 +47,7 @@ void run(const AvgPool2d::Params& p, const Operands& o, Context& context) {
 void run(const AvgPool2dGrad::Params& p, const Operands& o, Context& context) {
   if (p.planes == 0) return;
   const float* dy = o.in[0].f32();
+  if (OverlappingPool::takes(p)) return OverlappingPool(p).meanBack(dy, o.out[0].f32(), context);
   const PhasedRow row(p);
   withShape(p, row, [&](auto shape) {
     const GatherWindows<1, decltype(shape)> gather(p, row, shape);

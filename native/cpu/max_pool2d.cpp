@@ -97,7 +97,7 @@ void withIndex(Shape, const Operand& index, Body&& body) {
 
 void run(const MaxPool2d::Params& p, const Operands& o, Context& context) {
   if (p.planes == 0) return;
-  if (OverlappingPool::takes(p)) return OverlappingPool(p).forward(o.in[0].f32(), o.out[0].f32(), o.out[1].u8(), context);
+  if (OverlappingPool::takes(p)) return OverlappingPool(p).largest(o.in[0].f32(), o.out[0].f32(), o.out[1].u8(), context);
   const PhasedRow row(p);
   withShape(p, row, [&](auto shape) {
     withIndex(shape, o.out[1], [&](auto* index) { forward(p, row, shape, o.in[0].f32(), o.out[0].f32(), index, context); });
@@ -106,7 +106,7 @@ void run(const MaxPool2d::Params& p, const Operands& o, Context& context) {
 
 void run(const MaxPool2dGrad::Params& p, const Operands& o, Context& context) {
   if (p.planes == 0) return;
-  if (OverlappingPool::takes(p)) return OverlappingPool(p).backward(o.in[0].f32(), o.in[1].u8(), o.out[0].f32(), context);
+  if (OverlappingPool::takes(p)) return OverlappingPool(p).largestBack(o.in[0].f32(), o.in[1].u8(), o.out[0].f32(), context);
   const PhasedRow row(p);
   withShape(p, row, [&](auto shape) {
     withIndex(shape, o.in[1], [&](auto* index) { backward(p, row, shape, o.in[0].f32(), index, o.out[0].f32(), context); });

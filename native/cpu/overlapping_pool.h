@@ -17,38 +17,27 @@ class OverlappingPool {
            p.paddingWidth == 0 && 2 * p.outHeight + 1 <= p.height && 2 * p.outWidth + 1 <= p.width && p.height * p.width <= kMostPlane;
   }
 
-  void forward(const float* x, float* y, uint8_t* index, Context& context) const {
+  // The largest of each window. index: null where nobody asks which of nine it was.
+  void largest(const float* x, float* y, uint8_t* index, Context& context) const {
     const int64_t outPlane = p_.outHeight * p_.outWidth;
-    const bool streaming = isLarge(p_.planes * outPlane);
-    forTasks(context, [&](int64_t first, int64_t last, float* buffer) {
-      Staging out(y + first * outPlane, buffer, streaming);
-      for (int64_t plane = first; plane < last; ++plane) {
-        float* to = out.next(outPlane);
-        const float* from = x + plane * p_.height * p_.width;
-        uint8_t* places = index ? index + plane * outPlane : nullptr;
-        if (p_.outWidth < kLanes)
-          slideDown<1>(from, to, places, 0, Part{static_cast<int>(p_.outWidth)});
-        else
-          for (int64_t block = 0; block < blocks(); block += kAbreast) slideDownFrom(block, from, to, places);
-      }
-      out.finish();
+    forward(x, y, context, [&](int64_t plane, const float* from, float* to) {
+      index ? largestOf<true>(from, to, index + plane * outPlane) : largestOf<false>(from, to, nullptr);
     });
   }
+  void largestBack(const float* dy, const uint8_t* index, float* dx, Context& context) const {
+    backward(dx, context, [&](int64_t first) { return Placed{dy + first, index + first}; });
+  }
 
-  void backward(const float* dy, const uint8_t* index, float* dx, Context& context) const {
-    const int64_t outPlane = p_.outHeight * p_.outWidth, plane = p_.height * p_.width;
-    const bool streaming = isLarge(p_.planes * plane);
-    forTasks(context, [&](int64_t first, int64_t last, float* buffer) {
-      for (int64_t i = first; i < last; ++i) {
-        gatherPlane(dy + i * outPlane, index + i * outPlane, buffer);
-        float* to = dx + i * plane;
-        if (streaming)
-          forStreamed(to, 0, plane, [&](int64_t v, auto lanes) { lanes.store(to + v, lanes.load(buffer + v)); });
-        else
-          forVectors(0, plane, [&](int64_t v, auto lanes) { lanes.store(to + v, lanes.load(buffer + v)); });
-      }
-      if (streaming) streamFence();
+  void mean(const float* x, float* y, Context& context) const {
+    forward(x, y, context, [&](int64_t, const float* from, float* to) {
+      forBlocks([&](auto abreast, int64_t block, auto lanes) {
+        Mean mean{to};
+        slide<abreast>(from, block, lanes, mean);
+      });
     });
+  }
+  void meanBack(const float* dy, float* dx, Context& context) const {
+    backward(dx, context, [&](int64_t first) { return Shared{dy + first}; });
   }
 
  private:
@@ -59,6 +48,7 @@ class OverlappingPool {
   // Where a vector's outputs begin; the last one overlaps the one before rather than being a part.
   int64_t column(int64_t block) const { return (block + 1) * kLanes <= p_.outWidth ? block * kLanes : p_.outWidth - kLanes; }
 
+  static constexpr float kWindow = 9;  // elements of a window
   static constexpr int64_t kMostPlane = 4096;
   static constexpr int64_t kBuffer = kMostPlane + 4 * kLanes;
   static_assert(kBuffer >= Staging::kFloats, "both directions use it");
@@ -71,6 +61,36 @@ class OverlappingPool {
     float* buffers = static_cast<float*>(context.scratch(static_cast<size_t>(workers) * kBuffer * sizeof(float)));
     auto task = [&](int64_t t, int worker) { body(tasks.begin(t), tasks.end(t), buffers + worker * kBuffer); };
     parallelForWorkers(tasks.count, workers, task);
+  }
+
+  // pool(plane, x of it, y of it)
+  template <class PoolPlane>
+  void forward(const float* x, float* y, Context& context, PoolPlane&& pool) const {
+    const int64_t outPlane = p_.outHeight * p_.outWidth;
+    const bool streaming = isLarge(p_.planes * outPlane);
+    forTasks(context, [&](int64_t first, int64_t last, float* buffer) {
+      Staging out(y + first * outPlane, buffer, streaming);
+      for (int64_t plane = first; plane < last; ++plane) pool(plane, x + plane * p_.height * p_.width, out.next(outPlane));
+      out.finish();
+    });
+  }
+
+  // terms(first output of a plane): what its outputs give to the elements of their windows
+  template <class Terms>
+  void backward(float* dx, Context& context, Terms&& terms) const {
+    const int64_t outPlane = p_.outHeight * p_.outWidth, plane = p_.height * p_.width;
+    const bool streaming = isLarge(p_.planes * plane);
+    forTasks(context, [&](int64_t first, int64_t last, float* buffer) {
+      for (int64_t i = first; i < last; ++i) {
+        gatherPlane(terms(i * outPlane), buffer);
+        float* to = dx + i * plane;
+        if (streaming)
+          forStreamed(to, 0, plane, [&](int64_t v, auto lanes) { lanes.store(to + v, lanes.load(buffer + v)); });
+        else
+          forVectors(0, plane, [&](int64_t v, auto lanes) { lanes.store(to + v, lanes.load(buffer + v)); });
+      }
+      if (streaming) streamFence();
+    });
   }
 
   struct Best {
@@ -89,9 +109,8 @@ class OverlappingPool {
   };
   static Columns columns(const float* from, Whole) {
     Columns v;
-    Vec none;
     deinterleave(load(from), load(from + kLanes), &v.c[0], &v.c[1]);
-    deinterleave(load(from + 1), load(from + 1 + kLanes), &none, &v.c[2]);
+    v.c[2] = shiftOut(v.c[0], from[2 * kLanes]);
     return v;
   }
   static Columns columns(const float* from, Part lanes) {
@@ -103,75 +122,146 @@ class OverlappingPool {
     return v;
   }
 
-  void slideDownFrom(int64_t block, const float* from, float* to, uint8_t* places) const {
-    switch (blocks() - block) {
-      case 1:
-        return slideDown<1>(from, to, places, block, Whole{});
-      case 2:
-        return slideDown<2>(from, to, places, block, Whole{});
-      case 3:
-        return slideDown<3>(from, to, places, block, Whole{});
-      default:
-        return slideDown<kAbreast>(from, to, places, block, Whole{});
-    }
+  // slide(how many vectors abreast, first block, lanes) for all columns
+  template <class Slide>
+  void forBlocks(Slide&& slide) const {
+    if (p_.outWidth < kLanes) return slide(Constant<1>{}, int64_t{0}, Part{static_cast<int>(p_.outWidth)});
+    for (int64_t block = 0; block < blocks(); block += kAbreast) switch (blocks() - block) {
+        case 1:
+          slide(Constant<1>{}, block, Whole{});
+          break;
+        case 2:
+          slide(Constant<2>{}, block, Whole{});
+          break;
+        case 3:
+          slide(Constant<3>{}, block, Whole{});
+          break;
+        default:
+          slide(Constant<kAbreast>{}, block, Whole{});
+      }
   }
 
-  // All outputs of kBlocks vectors of neighbouring columns, from `block` on.
-  template <int kBlocks, class Lanes>
-  void slideDown(const float* from, float* to, uint8_t* places, int64_t block, Lanes lanes) const {
-    if (!slide<false, kBlocks>(from, to, places, block, lanes)) slide<true, kBlocks>(from, to, places, block, lanes);
-  }
+  // Without kNan it is wrong where a NaN was seen.
+  template <bool kPlaces, bool kNan>
+  struct Largest {
+    float* to;
+    uint8_t* places;
+    NanSeen seen{};
 
-  // Without kNan, false where a NaN was seen: then places and values are wrong.
-  template <bool kNan, int kBlocks, class Lanes>
-  bool slide(const float* from, float* to, uint8_t* places, int64_t block, Lanes lanes) const {
-    int64_t column[kBlocks];
-    for (int b = 0; b < kBlocks; ++b) column[b] = lanes.n < kLanes ? 0 : this->column(block + b);
-    NanSeen seen;
-    const auto row = [&](int64_t h, int b) {
-      const float* at = from + h * p_.width + 2 * column[b];
-      __builtin_prefetch(at + kPage);
-      __builtin_prefetch(at + kPage + kLanes);
-      const Columns v = columns(at, lanes);
+    Best row(const Columns& v) {
       if (!kNan) {
         seen.look(v.c[0], v.c[1]);
         seen.look(v.c[2], v.c[2]);
       }
       return later<kNan>(later<kNan>({v.c[0], splatInt(0)}, {v.c[1], splatInt(1)}), {v.c[2], splatInt(2)});
+    }
+    template <class Lanes>
+    void write(int64_t at, Best top, Best middle, Best bottom, Lanes lanes) const {
+      const Best best = later<kNan>(later<kNan>(top, {middle.value, middle.place + 3}), {bottom.value, bottom.place + 6});
+      lanes.store(to + at, best.value);
+      if (kPlaces) storeIndex(places + at, best.place, lanes.n);
+    }
+  };
+
+  template <bool kPlaces>
+  void largestOf(const float* from, float* to, uint8_t* places) const {
+    forBlocks([&](auto abreast, int64_t block, auto lanes) {
+      Largest<kPlaces, false> largest{to, places};
+      slide<abreast>(from, block, lanes, largest);
+      if (!largest.seen.any()) return;
+      Largest<kPlaces, true> careful{to, places};
+      for (int64_t b = 0; b < abreast; ++b) slide<1>(from, block + b, lanes, careful);
+    });
+  }
+
+  struct Mean {
+    float* to;
+
+    Vec row(const Columns& v) const { return v.c[0] + v.c[1] + v.c[2]; }
+    template <class Lanes>
+    void write(int64_t at, Vec top, Vec middle, Vec bottom, Lanes lanes) const {
+      lanes.store(to + at, (top + middle + bottom) / splat(kWindow));
+    }
+  };
+
+  // All outputs of kBlocks vectors of neighbouring columns, from `block` on: rule.row of each row of x, rule.write of each row of y.
+  template <int64_t kBlocks, class Lanes, class Rule>
+  void slide(const float* from, int64_t block, Lanes lanes, Rule& rule) const {
+    int64_t column[kBlocks];
+    for (int b = 0; b < kBlocks; ++b) column[b] = lanes.n < kLanes ? 0 : this->column(block + b);
+    const auto row = [&](int64_t h, int b) {
+      const float* at = from + h * p_.width + 2 * column[b];
+      __builtin_prefetch(at + kPage);
+      __builtin_prefetch(at + kPage + kLanes);
+      return rule.row(columns(at, lanes));
     };
-    Best top[kBlocks], middle[kBlocks];
+    decltype(row(0, 0)) top[kBlocks], middle[kBlocks];
     for (int b = 0; b < kBlocks; ++b) top[b] = row(0, b);
     for (int64_t i = 0; i < p_.outHeight; ++i) {
       for (int b = 0; b < kBlocks; ++b) middle[b] = row(2 * i + 1, b);
       for (int b = 0; b < kBlocks; ++b) {
-        const Best bottom = row(2 * i + 2, b);
-        const Best best = later<kNan>(later<kNan>(top[b], {middle[b].value, middle[b].place + 3}), {bottom.value, bottom.place + 6});
-        const int64_t at = i * p_.outWidth + column[b];
-        lanes.store(to + at, best.value);
-        if (places) storeIndex(places + at, best.place, lanes.n);
+        const auto bottom = row(2 * i + 2, b);
+        rule.write(i * p_.outWidth + column[b], top[b], middle[b], bottom, lanes);
         top[b] = bottom;
       }
     }
-    return kNan || !seen.any();
   }
+
+  // What a vector of outputs, and those one to the left of them, give to row r of their windows: to even columns (added to a sum, in the
+  // order in which GPUs add), and to odd ones.
+  struct Placed {
+    const float* dy;
+    const uint8_t* index;
+
+    struct Row {
+      Vec d, before;
+      VecI place, placeBefore;
+      static Vec where(Vec d, VecI places, int32_t place) { return places == place ? d : Vec{}; }
+      Vec even(int r) const { return where(d, place, 3 * r) + where(before, placeBefore, 3 * r + 2); }
+      Vec even(int r, Vec sum) const { return sum + where(d, place, 3 * r) + where(before, placeBefore, 3 * r + 2); }
+      Vec odd(int r) const { return where(d, place, 3 * r + 1); }
+    };
+    template <bool kFirst>
+    Row row(int64_t at, int n, int nBefore) const {
+      const Vec d = loadFirst(dy + at, n);
+      const VecI place = loadIndex(index + at, n);
+      if (kFirst) return {d, shiftIn(d), place, shiftIn(place)};
+      return {d, loadFirst(dy + at - 1, nBefore), place, loadIndex(index + at - 1, nBefore)};
+    }
+  };
+  struct Shared {
+    const float* dy;
+
+    struct Row {
+      Vec d, both;
+      Vec even(int) const { return both; }
+      Vec even(int, Vec sum) const { return sum + both; }
+      Vec odd(int) const { return d; }
+    };
+    template <bool kFirst>
+    Row row(int64_t at, int n, int nBefore) const {
+      const Vec d = loadFirst(dy + at, n) / splat(kWindow);
+      return {d, d + (kFirst ? shiftIn(d) : loadFirst(dy + at - 1, nBefore) / splat(kWindow))};
+    }
+  };
 
   // dx of one plane. Even columns 2j take from outputs j and j − 1, odd ones from output j. The vectors go from right to left, for the
   // whole ones written at a row's end run over into the first columns of the next row.
-  void gatherPlane(const float* dy, const uint8_t* index, float* to) const {
-    for (int64_t j = p_.outWidth / kLanes * kLanes; j > 0; j -= kLanes) gatherDown<false>(dy + j, index + j, p_.outWidth - j, to + 2 * j);
-    gatherDown<true>(dy, index, p_.outWidth, to);
+  template <class Terms>
+  void gatherPlane(const Terms& terms, float* to) const {
+    for (int64_t j = p_.outWidth / kLanes * kLanes; j > 0; j -= kLanes) gatherDown<false>(terms, j, to + 2 * j);
+    gatherDown<true>(terms, 0, to);
     for (int64_t h = 0; h < p_.height; ++h) {
       const int64_t read = h <= 2 * p_.outHeight ? 2 * p_.outWidth + 1 : 0;
       for (int64_t w = read; w < p_.width; ++w) to[h * p_.width + w] = 0;
     }
   }
 
-  // Two vectors of neighbouring columns, down all rows; kFirst: the leftmost, before which there is no output. `left` outputs of each
-  // row are at dy or right of it.
-  template <bool kFirst>
-  void gatherDown(const float* dy, const uint8_t* index, int64_t left, float* to) const {
+  // Two vectors of neighbouring columns, down all rows, from output column j on; kFirst: the leftmost, before which there is no output.
+  template <bool kFirst, class Terms>
+  void gatherDown(const Terms& terms, int64_t j, float* to) const {
+    const int64_t left = p_.outWidth - j;  // outputs of each row at j or right of it
     const int n = static_cast<int>(left < kLanes ? left : kLanes), nBefore = static_cast<int>(left + 1 < kLanes ? left + 1 : kLanes);
-    const auto from = [](Vec d, VecI places, int32_t place) { return places == place ? d : Vec{}; };
     const auto put = [&](int64_t h, Vec even, Vec odd) {
       Vec a, b;
       interleave(even, odd, &a, &b);
@@ -179,15 +269,12 @@ class OverlappingPool {
       store(to + h * p_.width + kLanes, b);
     };
     Vec evenBelow{}, oddBelow{};  // what the windows in output row i − 1 give to row 2i, their last
-    for (int64_t i = 0; i < p_.outHeight; ++i, dy += p_.outWidth, index += p_.outWidth) {
-      const Vec d = loadFirst(dy, n);
-      const VecI place = loadIndex(index, n);
-      const Vec before = kFirst ? shiftIn(d) : loadFirst(dy - 1, nBefore);
-      const VecI placeBefore = kFirst ? shiftIn(place) : loadIndex(index - 1, nBefore);
-      put(2 * i, evenBelow + from(d, place, 0) + from(before, placeBefore, 2), oddBelow + from(d, place, 1));
-      put(2 * i + 1, from(d, place, 3) + from(before, placeBefore, 5), from(d, place, 4));
-      evenBelow = from(d, place, 6) + from(before, placeBefore, 8);
-      oddBelow = from(d, place, 7);
+    for (int64_t i = 0; i < p_.outHeight; ++i) {
+      const auto row = terms.template row<kFirst>(i * p_.outWidth + j, n, nBefore);
+      put(2 * i, row.even(0, evenBelow), oddBelow + row.odd(0));
+      put(2 * i + 1, row.even(1), row.odd(1));
+      evenBelow = row.even(2);
+      oddBelow = row.odd(2);
     }
     put(2 * p_.outHeight, evenBelow, oddBelow);
   }

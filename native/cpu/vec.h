@@ -212,6 +212,10 @@ static inline void interleave(Vec even, Vec odd, Vec* a, Vec* b) {
 static inline Vec shiftIn(Vec v) { return __builtin_shuffle(Vec{}, v, VecI{CONVTAPE_LANES(CONVTAPE_BEFORE)}); }
 static inline VecI shiftIn(VecI v) { return __builtin_shuffle(VecI{}, v, VecI{CONVTAPE_LANES(CONVTAPE_BEFORE)}); }
 #undef CONVTAPE_BEFORE
+// The lanes moved down by one, `last` above them.
+#define CONVTAPE_AFTER(i) (i) + 1
+static inline Vec shiftOut(Vec v, float last) { return __builtin_shuffle(v, splat(last), VecI{CONVTAPE_LANES(CONVTAPE_AFTER)}); }
+#undef CONVTAPE_AFTER
 #undef CONVTAPE_LANES
 
 // The first n lanes of v, zeros after them.
