@@ -23,8 +23,8 @@ __global__ void __launch_bounds__(kThreads) fewRowsKernel(FewRows p) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   for (int64_t out = globalThread() / kWarp; out < p.batch * p.n; out += gridThreads() / kWarp) {
     const int64_t batch = out / p.n, column = out % p.n;
-    const float* a = p.a + batch * kRows * p.k;
-    const Bf16* b = p.b + out * p.k;
+    const float* a = p.a + batch * kRows * p.k;  // (kRows, k)
+    const Bf16* b = p.b + out * p.k;             // (k)
     float sum[kRows] = {};
     for (int64_t i = int64_t{kWidth} * lane; i < p.k; i += int64_t{kWidth} * kWarp) {
       const auto weights = loadPack<kWidth>(b + i);
@@ -79,7 +79,7 @@ __global__ void __launch_bounds__(kThreads) widenKernel(const Bf16* x,  // (coun
 
 // x as float32, in memory of the call's.
 const float* widened(const Bf16* x /* (count) */, int64_t count, Context& context) {
-  float* y = context.scratch<float>(static_cast<size_t>(count));
+  float* y = context.scratch<float>(static_cast<size_t>(count));  // (count)
   const int64_t vectors = vectorsOf(count, aligned(x, 4 * sizeof(Bf16)));
   context.launch("matmul widens", widenKernel, elementGrid(count, vectors, context.multiprocessors), kThreads, 0, x, y, count, vectors);
   return y;
