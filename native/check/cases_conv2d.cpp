@@ -1,13 +1,9 @@
 // Convolution and its gradients: window edges, strides, padding, groups, sizes of one, and AlexNet's layers.
-#include <cmath>
-
 #include "check/check.h"
 #include "core/error.h"
 
 namespace convtape::device_check {
 namespace {
-
-double sums(int64_t depth) { return 1e-7 * (2 + std::sqrt(static_cast<double>(depth)) / 4); }
 
 constexpr double kLarge = 1e7;  // FLOP that the simulator should not be asked for
 

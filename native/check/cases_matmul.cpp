@@ -7,9 +7,6 @@
 namespace convtape::device_check {
 namespace {
 
-// ‖gpu − cpu‖ / ‖cpu‖: both sides add in float32, in orders of their own; an error of one rounding a term, in random directions.
-double sums(int64_t depth) { return 1e-7 * (2 + std::sqrt(static_cast<double>(depth)) / 4); }
-
 // half: b is bf16.
 void product(Cases& cases, Matmul::Params p, bool bias = true, bool half = false) {
   const double flops = 2.0 * p.batch * p.m * p.n * p.k;
