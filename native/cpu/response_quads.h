@@ -17,7 +17,7 @@ namespace convtape::cpu::CONVTAPE_ISA {
 template <bool kStream>
 class OutputRow {
  public:
-  static constexpr int64_t kPiece = 512;                  // floats between two flushes
+  static constexpr int64_t kPiece = 96;                   // floats between two flushes
   static constexpr int64_t kBuffer = kPiece + 2 * kLine;  // floats
 
   OutputRow(float* out, float* buffer) : buffer_(buffer), past_(pastLine(out)), line_(out - past_) {}
