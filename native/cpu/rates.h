@@ -13,8 +13,8 @@ const char* widestIsa();
 enum class Traffic { Read, Write, Copy };
 
 // Bytes a second between memory and `threads` threads, the best of `passes` over `bytes` (far more than the caches hold): read once,
-// written past the caches, or copied past them, which counts the bytes read and the bytes written. 0 where the memory cannot be had. Twice `bytes` of memory stay
-// taken, for the next call with the same threads and bytes.
+// written past the caches, or copied past them, which counts the bytes read and the bytes written. 0 where the memory cannot be had. Twice
+// `bytes` of memory stay taken, for the next call with the same threads and bytes.
 double memoryRate(Traffic traffic, int threads, size_t bytes, int passes);
 
 }  // namespace convtape::cpu

@@ -102,7 +102,8 @@ Napi::Value numThreads(const Napi::CallbackInfo& info) {
   });
 }
 
-// Private, for benchmarks: rate('fma' | 'read' | 'write' | 'copy', threads, seconds | bytes, passes). Runs here and now, on threads of its own.
+// Private, for benchmarks: rate('fma' | 'read' | 'write' | 'copy', threads, seconds | bytes, passes). Runs here and now, on threads of its
+// own.
 Napi::Value machineRate(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::string what = info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : "";
