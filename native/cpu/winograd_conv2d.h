@@ -71,22 +71,67 @@ class WinogradConvolver {
 
   void run(Context& context) {
     const int workers = Pool::instance().workers();
-    const int64_t weights = aligned(c_.groups * kPoints * channels_ * plan_.vectors * kLanes);
-    const int64_t inputs = aligned(kPoints * tiles_.point());
-    const int64_t own = aligned(most(W::kPoints * point_ + 4 * taskTiles_ * ldm_ + 2 * taskTiles_, in_.floats(plan_.blockRows)));
-    const int64_t offsets = aligned(channels_);
+    workAlone(Pool::instance().numThreads()) ? runAlone(context, workers) : runTogether(context, workers);
+  }
+
+ private:
+  // With few tiles, as one image has them, each worker transforms what it multiplies into memory of its own, one group's inputs and one
+  // panel's weights at a time, rather than a part for all. What two cores write and read by turns has to go from one's caches to the
+  // other's, which takes longer than to make it twice. The same numbers; where there are maps enough to make it worth while, and tasks
+  // enough for all.
+  bool workAlone(int threads) const {
+    return plan_.blockRows >= t_.rows() && threads * 4 * kLanes <= c_.maps && c_.groups * plan_.panels >= 3 * threads;
+  }
+
+  void runAlone(Context& context, int workers) {
+    const int64_t weights = aligned(pointOf(kTileVectors) * kPoints), offsets = aligned(channels_), note = aligned(1);
+    tiles_.groups = 1;
+    const int64_t inputs = aligned(kPoints * tiles_.point()), own = note + weights + inputs + ownFloats();
+    float* memory = static_cast<float*>(context.scratch(static_cast<size_t>(offsets + workers * own) * sizeof(float)));
+    makeOffsets(memory);
+    float* slices = memory + offsets;
+    // At the start of each worker's own: the group whose inputs it has.
+    const auto made = [&](int worker) -> int64_t& { return *reinterpret_cast<int64_t*>(slices + worker * own); };
+    for (int worker = 0; worker < workers; ++worker) made(worker) = -1;
+    auto task = [&](int64_t index, int worker) {
+      const int64_t group = index / plan_.panels, panel = index % plan_.panels, vectors = in_.vectors();
+      float* mine = slices + worker * own + note;
+      PointsOfTiles tiles = tiles_;
+      tiles.data = mine + weights;
+      float* rest = tiles.data + inputs;
+      if (made(worker) != group) {
+        made(worker) = group;
+        for (int64_t image = 0; image < t_.images; ++image)
+          for (int64_t v = 0; v < vectors; ++v)
+            in_.transform(image, image * t_.high(), (image + 1) * t_.high(), group * vectors + v, rest, tiles,
+                          image * t_.high() * t_.wide());
+      }
+      const PackedB all = {nullptr, channels_, plan_.vectors};
+      const int64_t first = all.panelBegin(panel);
+      const PackedB b = {mine, channels_, all.panelBegin(panel + 1) - first};
+      for (int64_t v = 0; v < b.vectors; ++v) transformWeights(group, first + v, 0, channels_, b, v);
+      for (int64_t row = 0; row < t_.rows(); row += plan_.taskRows)
+        product(group, tiles, 0, row, least(plan_.taskRows, t_.rows() - row), first, b, 0, 1, rest);
+    };
+    parallelForWorkers(c_.groups * plan_.panels, workers, task);
+  }
+
+  void runTogether(Context& context, int workers) {
+    const int64_t weights = aligned(c_.groups * pointOf(plan_.vectors) * kPoints), offsets = aligned(channels_);
+    const int64_t inputs = aligned(kPoints * tiles_.point()), own = ownFloats();
     float* memory = static_cast<float*>(context.scratch(static_cast<size_t>(weights + inputs + offsets + workers * own) * sizeof(float)));
-    weights_ = memory;
     tiles_.data = memory + weights;
-    offsets_ = reinterpret_cast<int32_t*>(memory + weights + inputs);
+    makeOffsets(memory + weights + inputs);
     float* slices = memory + weights + inputs + offsets;
-    for (int64_t k = 0; k < channels_; ++k) offsets_[k] = static_cast<int32_t>(k / kLanes * kTileRows * kLanes + k % kLanes);
+    const auto weightsOf = [&](int64_t group) {
+      return PackedB{memory + group * pointOf(plan_.vectors) * kPoints, channels_, plan_.vectors};
+    };
 
     constexpr int64_t kChannels = 32;  // whose weights one task transforms
     const int64_t pieces = ceilDiv(channels_, kChannels);
     auto weigh = [&](int64_t index, int) {
       const int64_t k = index % pieces * kChannels, v = index / pieces % plan_.vectors, group = index / pieces / plan_.vectors;
-      transformWeights(group, v, k, least(kChannels, channels_ - k));
+      transformWeights(group, v, k, least(kChannels, channels_ - k), weightsOf(group), v);
     };
     parallelForWorkers(c_.groups * plan_.vectors * pieces, workers, weigh);
     for (int64_t begin = 0; begin < t_.rows(); begin += plan_.blockRows) {
@@ -101,27 +146,34 @@ class WinogradConvolver {
       parallelForWorkers(c_.groups * images * vectors, workers, spread);
       const int64_t rowBlocks = ceilDiv(end - begin, plan_.taskRows), columnBlocks = ceilDiv(plan_.panels, plan_.blockPanels);
       auto multiply = [&](int64_t index, int worker) {
-        const int64_t row = index / columnBlocks % rowBlocks * plan_.taskRows;
-        product(index / columnBlocks / rowBlocks, begin, row, least(plan_.taskRows, end - begin - row), index % columnBlocks,
+        const int64_t row = index / columnBlocks % rowBlocks * plan_.taskRows, rows = least(plan_.taskRows, end - begin - row);
+        const int64_t group = index / columnBlocks / rowBlocks, from = index % columnBlocks * plan_.blockPanels;
+        const PackedB b = weightsOf(group);
+        product(group, tiles_, begin, row, rows, b.panelBegin(from), b, from, least(plan_.panels, from + plan_.blockPanels),
                 slices + worker * own);
       };
       parallelForWorkers(c_.groups * rowBlocks * columnBlocks, workers, multiply);
     }
   }
 
- private:
-  PackedB weightsOf(int64_t group, int64_t point) const {
-    return {weights_ + (group * kPoints + point) * channels_ * plan_.vectors * kLanes, channels_, plan_.vectors};
+  // Of a worker's scratch memory, for one task's products and outputs, or the images it transforms.
+  int64_t ownFloats() const {
+    return aligned(most(W::kPoints * point_ + 4 * taskTiles_ * ldm_ + 2 * taskTiles_, in_.floats(plan_.blockRows)));
   }
+  void makeOffsets(float* memory) {
+    offsets_ = reinterpret_cast<int32_t*>(memory);
+    for (int64_t k = 0; k < channels_; ++k) offsets_[k] = static_cast<int32_t>(k / kLanes * kTileRows * kLanes + k % kLanes);
+  }
+  // Floats of so many vectors' weights at one point.
+  int64_t pointOf(int64_t vectors) const { return channels_ * vectors * kLanes; }
 
-  // Of one vector of maps and some channels, into the panels of every point.
-  void transformWeights(int64_t group, int64_t v, int64_t channel, int64_t channels) const {
+  // Of one vector of maps and some channels, for every point: as vector `place` of b, which is point 0's, and of what follows it.
+  void transformWeights(int64_t group, int64_t v, int64_t channel, int64_t channels, const PackedB& b, int64_t place) const {
     constexpr int kTaps2 = kTaps * kTaps;
     const int64_t maps = least(kLanes, c_.maps - v * kLanes);
-    const PackedB b = weightsOf(group, 0);
-    const int64_t panel = b.panelOf(v), first = b.panelBegin(panel), row = (b.panelBegin(panel + 1) - first) * kLanes;
-    float* to = b.panel(panel) + (v - first) * kLanes;
-    const int64_t point = weightsOf(group, 1).data - b.data;
+    const int64_t panel = b.panelOf(place), first = b.panelBegin(panel), row = (b.panelBegin(panel + 1) - first) * kLanes;
+    float* to = b.panel(panel) + (place - first) * kLanes;
+    const int64_t point = pointOf(b.vectors);
     const int64_t mapStride = c_.transposed ? kTaps2 : channels_ * kTaps2, channelStride = c_.transposed ? c_.maps * kTaps2 : kTaps2;
     const float* from = c_.weight + group * c_.maps * channels_ * kTaps2 + v * kLanes * mapStride;
     alignas(64) float taps[kTaps2 * kLanes] = {};
@@ -148,21 +200,20 @@ class WinogradConvolver {
         taps[tap * kLanes + lane] = of.at(tap) < 0 ? 0 : c_.weight[((map + lane) * c_.channels + of.channel) * kernel + of.at(tap)];
   }
 
-  // Of some rows of tiles from `row` of the block on and some panels of maps: for one row of points after the other, their products, and
-  // what these add to the outputs.
-  void product(int64_t group, int64_t origin, int64_t row, int64_t rows, int64_t columnBlock, float* own) const {
-    const int64_t first = row * t_.wide(), tiles = rows * t_.wide();
-    const int64_t from = columnBlock * plan_.blockPanels, to = least(plan_.panels, from + plan_.blockPanels);
-    const PackedB b = weightsOf(group, 0);
-    const int64_t firstVector = b.panelBegin(from), vectors = b.panelBegin(to) - firstVector;
+  // Of some rows of tiles from `row` of the block on (of `inputs`, which begin at row `origin` of all) and panels [from, to) of b, the
+  // first of which holds the maps of a group from vector firstVector on: for one row of points after the other, their products, and what
+  // these add to the outputs.
+  void product(int64_t group, const PointsOfTiles& inputs, int64_t origin, int64_t row, int64_t rows, int64_t firstVector, const PackedB& b,
+               int64_t from, int64_t to, float* own) const {
+    const int64_t first = row * t_.wide(), tiles = rows * t_.wide(), vectors = b.panelBegin(to) - b.panelBegin(from);
     float* outputs = own + W::kPoints * point_;  // maps to lanes; the upper row of all tiles, then the lower
     const int64_t line = 2 * taskTiles_ * ldm_;
     int64_t* place = reinterpret_cast<int64_t*>(outputs + 2 * line);
-    for (int64_t i = 0; i < tiles; ++i) place[i] = tiles_.at(first + i, group * in_.vectors()) - tiles_.data;
+    for (int64_t i = 0; i < tiles; ++i) place[i] = inputs.at(first + i, group * in_.vectors()) - inputs.data;
     for (int p = 0; p < W::kPoints; ++p) {
       for (int q = 0; q < W::kPoints; ++q)
-        multiply(weightsOf(group, p * W::kPoints + q), tiles_.data + (p * W::kPoints + q) * tiles_.point(), place, tiles, from, to,
-                 own + q * point_);
+        multiply({b.data + (p * W::kPoints + q) * pointOf(b.vectors), b.depth, b.vectors},
+                 inputs.data + (p * W::kPoints + q) * inputs.point(), place, tiles, from, to, own + q * point_);
       addOutputs(p, tiles, vectors, own, outputs, line);
     }
     const int64_t map = group * c_.maps + firstVector * kLanes, maps = least(vectors * kLanes, c_.maps - firstVector * kLanes);
@@ -225,7 +276,6 @@ class WinogradConvolver {
   TiledInputs<kTaps> in_;
   int64_t channels_;  // of a group, folded
   WinogradPlan plan_;
-  float* weights_ = nullptr;
   PointsOfTiles tiles_{};
   int32_t* offsets_ = nullptr;
   int64_t taskTiles_, ldm_, point_;

@@ -68,6 +68,10 @@ const tiled: [string, ConvSizes][] = [
     sizes([1, 6, 27, 33], [64, 9, 9], { stride: [3, 3], padding: [9, 11] }),
   ],
   ['folded, rows and columns that no window reads', sizes([1, 4, 50, 49], [128, 12, 12], { stride: [4, 4] })],
+  // Few tiles and many maps: one or two threads make inputs and weights each for itself, more of them together.
+  ['one image, in groups', sizes([1, 256, 9, 10], [288, 3, 3], { padding: [1, 1], groups: 2 })],
+  ['two images, seven panels', sizes([2, 40, 7, 8], [323, 3, 3], { padding: [1, 1] })],
+  ['one image, 5×5, rows of tiles in two steps', sizes([1, 96, 15, 14], [288, 5, 5], { padding: [2, 2], groups: 2 })],
 ];
 const convolutions: [string, ConvSizes][] = [
   ...tiled,
@@ -132,7 +136,7 @@ for (const device of kinds)
       const bits = [y, g.x, g.weight, g.bias].map((v) => Buffer.from(v.dataSync().buffer).toString('latin1'));
       const threads = numThreads();
       try {
-        for (const n of [1, 2]) {
+        for (const n of [1, 2, 8]) {
           numThreads(n);
           using again = tape();
           const y2 = ops.conv2d(x, weight, bias, options);
