@@ -47,7 +47,7 @@ template <class Weight>
 void multiplyFew(const Matmul::Params& p, const float* a, const Weight* b, const float* bias, float* y) {
   using Fn = void (*)(const float*, const Weight*, const float*, bool, float*, int64_t, int64_t, int64_t, int64_t);
   static constexpr Fn kFew[] = {&fewRows<1, Weight>, &fewRows<2, Weight>, &fewRows<3, Weight>, &fewRows<4, Weight>};
-  const int64_t piece = most(4, least(64, (1 << 18) / most(1, p.k))), pieces = ceilDiv(p.n, piece);
+  const int64_t piece = kMostOutputs * most(1, least(5, (1 << 18) / kMostOutputs / most(1, p.k))), pieces = ceilDiv(p.n, piece);
   parallelRanges(p.batch * pieces, 1, [&](int64_t index, int64_t) {
     const int64_t batch = index / pieces, begin = index % pieces * piece;
     kFew[p.m - 1](a + batch * p.m * p.k, b + batch * p.k * p.n, bias, p.relu, y + batch * p.m * p.n, p.n, p.k, begin,
