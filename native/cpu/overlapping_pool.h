@@ -189,12 +189,7 @@ class OverlappingPool {
   void slide(const float* from, int64_t block, Lanes lanes, Rule& rule) const {
     int64_t column[kBlocks];
     for (int b = 0; b < kBlocks; ++b) column[b] = lanes.n < kLanes ? 0 : this->column(block + b);
-    const auto row = [&](int64_t h, int b) {
-      const float* at = from + h * p_.width + 2 * column[b];
-      __builtin_prefetch(at + kPage);
-      __builtin_prefetch(at + kPage + kLanes);
-      return rule.row(columns(at, lanes));
-    };
+    const auto row = [&](int64_t h, int b) { return rule.row(columns(from + h * p_.width + 2 * column[b], lanes)); };
     decltype(row(0, 0)) top[kBlocks], middle[kBlocks];
     for (int b = 0; b < kBlocks; ++b) top[b] = row(0, b);
     for (int64_t i = 0; i < p_.outHeight; ++i) {
