@@ -43,8 +43,9 @@ export class Machine {
     fma: (seconds) => addon.machineRate('fma', numThreads(), seconds),
     memory: (bytes, written) => {
       const rate = (traffic: 'read' | 'write' | 'copy') => addon.machineRate(traffic, numThreads(), PAST_CACHES, 2);
-      // A memory's way out may be narrower than its way in: work that mostly writes takes no less time than its writes alone.
-      return bytes / Math.max(bytes / Math.max(rate('read'), rate('copy')), written / rate('write'));
+      const [read, write, copy] = [rate('read'), rate('write'), rate('copy')];
+      // The ways in and out are of their own width each: work takes no less time than its reads alone, and than its writes.
+      return bytes / Math.max(bytes / Math.max(read, copy), (bytes - written) / read, written / write);
     },
   };
 

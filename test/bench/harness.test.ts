@@ -157,7 +157,9 @@ test('work that mostly writes is held against what the memory takes in', () => {
     expect(probe.memory(90, 45)).toBe(20); // 45 at 10 a second take longer than 90 at 30
     expect(probe.memory(90, 90)).toBe(10);
     rates.copy = 40;
-    expect(probe.memory(80, 0)).toBe(40);
+    rates.write = 25;
+    expect(probe.memory(80, 0)).toBe(30); // reading alone
+    expect(probe.memory(80, 40)).toBe(40);
   } finally {
     rate.mockRestore();
   }
