@@ -39,7 +39,7 @@ export function whichCheckpoint(): Option {
 
 /** `--weights f32|bf16` */
 export function inferenceWeights(): Option {
-  return new Option('--weights <type>', 'bf16: the fully-connected layers’ rounded, half the bytes to read')
+  return new Option('--weights <type>', 'bf16: the fully-connected layers’ weights rounded, half the bytes to read')
     .choices(['f32', 'bf16'])
     .default('f32');
 }
