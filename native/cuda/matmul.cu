@@ -1,4 +1,4 @@
-#include "cuda/bf16.cuh"
+#include "cuda/cast.cuh"
 #include "cuda/gemm.cuh"
 #include "cuda/reduce.cuh"
 
@@ -65,23 +65,10 @@ void fewRows(int64_t rows, const FewRows& p, Context& context) {
   }
 }
 
-__global__ void __launch_bounds__(kThreads) widenKernel(const Bf16* x,  // (count)
-                                                        float* y,       // (count)
-                                                        int64_t count, int64_t vectors) {
-  forElements(count, vectors, [=](int64_t i, auto width) {
-    const auto from = loadPack<width.n>(x + i);
-    Pack<float, width.n> to;
-    CONVTAPE_UNROLL
-    for (int j = 0; j < width.n; ++j) to.v[j] = toFloat(from.v[j]);
-    storePack(y + i, to);
-  });
-}
-
 // x as float32, in memory of the call's.
 const float* widened(const Bf16* x /* (count) */, int64_t count, Context& context) {
   float* y = context.scratch<float>(static_cast<size_t>(count));  // (count)
-  const int64_t vectors = vectorsOf(count, aligned(x, 4 * sizeof(Bf16)));
-  context.launch("matmul widens", widenKernel, elementGrid(count, vectors, context.multiprocessors), kThreads, 0, x, y, count, vectors);
+  cast(x, y, count, context);
   return y;
 }
 
