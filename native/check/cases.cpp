@@ -22,7 +22,10 @@ T* dataOf(Buffer& b) {
 
 }  // namespace
 
-double sums(int64_t depth) { return 1e-7 * (3 + std::sqrt(static_cast<double>(depth)) / 4); }
+double sums(int64_t depth, int64_t count) {
+  const auto root = [](int64_t n) { return std::sqrt(static_cast<double>(n)); };
+  return 1e-7 * (2 + root(depth) / 4 + (count > 0 ? 1 / root(count) : 0));
+}
 
 Case& Cases::make(const char* name, std::string shapes) {
   // By its name (FNV-1a), so that a new case gives no other one other values.

@@ -23,9 +23,9 @@ void convolution(Cases& cases, const ConvSizes& s, bool bias, bool relu) {
     forward.normal(s.filters);
   else
     forward.none();
-  forward.output(y).product(sums(taps)).flops(flops);
-  add(cases.add<Conv2dGradInput>({s}, shapes)).normal(y).normal(weight).output(x).product(sums(filterTaps)).flops(flops);
-  add(cases.add<Conv2dGradWeight>({s}, shapes)).normal(y).normal(x).output(weight).product(sums(s.batch * pixels)).flops(flops);
+  forward.output(y).product(sums(taps, y)).flops(flops);
+  add(cases.add<Conv2dGradInput>({s}, shapes)).normal(y).normal(weight).output(x).product(sums(filterTaps, x)).flops(flops);
+  add(cases.add<Conv2dGradWeight>({s}, shapes)).normal(y).normal(x).output(weight).product(sums(s.batch * pixels, weight)).flops(flops);
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ void product(Cases& cases, Matmul::Params p, bool bias = true, bool half = false
     operand(p.n);
   else
     c.none();
-  c.output(p.batch * p.m * p.n).product(sums(p.k)).flops(flops);
+  c.output(p.batch * p.m * p.n).product(sums(p.k, p.batch * p.m * p.n)).flops(flops);
 }
 
 // Infinities, NaN and the largest numbers: each must do to its row or column what it does in float32, and nothing to the others.

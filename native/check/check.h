@@ -110,9 +110,10 @@ class Cases {
   std::deque<std::unique_ptr<Case>> all_;
 };
 
-// For Case::product, of sums of `depth` products: both sides add in float32, in orders of their own; an error of one rounding a term, in
-// random directions. A single product by three of tf32 lacks up to 2^−22, 2.4e-7, of itself.
-double sums(int64_t depth);
+// For Case::product, of so many sums of `depth` products: both sides add in float32, in orders of their own; an error of one rounding a
+// term, in random directions, which are not yet evened out where there are few sums: one product by three of tf32 lacks up to 2^−22,
+// 2.4e-7, of itself.
+double sums(int64_t depth, int64_t count);
 
 struct Options {
   std::string op;         // only this operator
