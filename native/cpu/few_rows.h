@@ -30,13 +30,20 @@ static inline void dotProducts(const float* x, const Weight* w, int64_t k, float
       for (int m = 0; m < M; ++m) acc[r][m] = fma(load(x + m * k + i), wv, acc[r][m]);
     }
   }
-  const int rest = static_cast<int>(k - i);
+  // Once an output: in memory and in a loop, which keeps the code small.
+  Vec whole[R][M];
 #pragma GCC unroll 12
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
+    for (int m = 0; m < M; ++m) whole[r][m] = acc[r][m];
+  const int rest = static_cast<int>(k - i);
+#pragma GCC unroll 1
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 1
     for (int m = 0; m < M; ++m) {
-      if (rest > 0) acc[r][m] = fma(loadFirst(x + m * k + i, rest), loadFirst(w + r * k + i, rest), acc[r][m]);
-      sum[r][m] = sumLanes(acc[r][m]);
+      Vec v = whole[r][m];
+      if (rest > 0) v = fma(loadFirst(x + m * k + i, rest), loadFirst(w + r * k + i, rest), v);
+      sum[r][m] = sumLanes(v);
     }
 }
 
