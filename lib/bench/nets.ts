@@ -1,6 +1,6 @@
 // The nets that are measured, and one step of each.
 import { tape } from '../autograd/tape';
-import type { ColumnNet } from '../models';
+import type { ColumnNet, WeightType } from '../models';
 import { alexnet, alexnetSmall, mergeColumns } from '../models';
 import { alexnetSmallSpec, alexnetSpec, type NetSpec, netDefaults } from '../models/spec';
 import { crossEntropy } from '../ops';
@@ -37,7 +37,7 @@ export function netFlops(net: ColumnNet<any, any, any>): { inference: number; tr
 }
 
 /** Bytes of all parameters, as a forward pass reads them. */
-export const weightBytes = (net: ColumnNet<any, any, any>, weights: 'f32' | 'bf16' = 'f32'): number =>
+export const weightBytes = (net: ColumnNet<any, any, any>, weights: WeightType = 'f32'): number =>
   Object.values(net.params).reduce((sum, p) => sum + (weights === 'bf16' && p.rank === 2 ? 2 : 4) * p.size, 0);
 
 /** A net with a batch of noise on its first device. */
@@ -85,7 +85,7 @@ export class NetBench implements Disposable {
     this.#labels.copyFrom(labels);
   }
 
-  infer(weights: 'f32' | 'bf16' = 'f32'): readonly Disposable[] {
+  infer(weights: WeightType = 'f32'): readonly Disposable[] {
     return [this.net.forward(this.#x, { weights })];
   }
 
@@ -94,7 +94,7 @@ export class NetBench implements Disposable {
   }
 
   /** Logits of the batch's last image, computed with the batch and alone. */
-  async checkInference(weights: 'f32' | 'bf16' = 'f32'): Promise<Check> {
+  async checkInference(weights: WeightType = 'f32'): Promise<Check> {
     const classes = this.net.spec.output.classes;
     using all = this.net.forward(this.#x, { weights });
     const { channels, sizes } = this.net.spec;
@@ -126,7 +126,7 @@ export class NetBench implements Disposable {
     return buildNet(this.#name, this.net.columns ? [first!] : [first!, first!]);
   }
 
-  async #otherForm(x: Tensor<any>, weights: 'f32' | 'bf16'): Promise<Tensor<any>> {
+  async #otherForm(x: Tensor<any>, weights: WeightType): Promise<Tensor<any>> {
     const other = this.#buildOther();
     try {
       return other.forward(x, { weights }) as Tensor<any>;

@@ -1,5 +1,6 @@
 // Options that several commands share.
 import { InvalidArgumentError, Option } from 'commander';
+import { weightTypes } from '../models/column_net';
 import { type OperatorName, operatorNames } from '../ops/registry';
 import { type Device, device } from '../tensor/device';
 import { nearest } from '../train/recipe';
@@ -40,6 +41,6 @@ export function whichCheckpoint(): Option {
 /** `--weights f32|bf16` */
 export function inferenceWeights(): Option {
   return new Option('--weights <type>', 'bf16: the fully-connected layers’ weights rounded, half the bytes to read')
-    .choices(['f32', 'bf16'])
+    .choices(weightTypes)
     .default('f32');
 }

@@ -35,8 +35,11 @@ export interface ForwardOptions {
   /** The masks' seeds layer by layer, where a comparison with another system needs them; instead of `seed`. */
   dropoutSeeds?: readonly number[];
   /** `bf16`: see {@link InferenceOptions}; not with `train`. */
-  weights?: InferenceOptions['weights'];
+  weights?: WeightType;
 }
+
+export const weightTypes = ['f32', 'bf16'] as const;
+export type WeightType = (typeof weightTypes)[number];
 
 export interface InferenceOptions {
   /**
@@ -44,7 +47,7 @@ export interface InferenceOptions {
    * image at a time waits for. Products and sums are f32. The net keeps the copies, and makes new ones where its weights have changed;
    * gradients do not reach the weights themselves. Default `f32`.
    */
-  weights?: 'f32' | 'bf16';
+  weights?: WeightType;
 }
 
 /**
@@ -80,7 +83,7 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
     const known = ['train', 'seed', 'dropoutSeeds', 'weights'] as const;
     const { train = false, seed, dropoutSeeds, weights = 'f32' } = checkOptions(this.name, options, known);
     checkBoolean(this.name, 'train', train);
-    checkChoice(this.name, 'weights', weights, ['f32', 'bf16']);
+    checkChoice(this.name, 'weights', weights, weightTypes);
     if (train && weights !== 'f32') throw new RangeError(`${this.name}: weights '${weights}' are not for training`);
     if (seed !== undefined) checkSeed(this.name, seed);
     const given = dropoutSeeds === undefined ? undefined : this.#checkDropoutSeeds(dropoutSeeds);
@@ -95,7 +98,7 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
   /** The last hidden layer's activations, N×units (4096 in AlexNet), as the output layer sees them when testing; on the first device. */
   features<N extends number>(x: Tensor<readonly [N, C, H, H]>, options: InferenceOptions = {}): Tensor<[N, number]> {
     const { weights = 'f32' } = checkOptions(this.name, options, ['weights']);
-    checkChoice(this.name, 'weights', weights, ['f32', 'bf16']);
+    checkChoice(this.name, 'weights', weights, weightTypes);
     this.#checkImage(x);
     using s = scope();
     const [joined] = this.#gather(this.#hidden(x as Tensor, false, this.#layerSeeds(), weights), [0]);
@@ -174,7 +177,7 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
   }
 
   // The convolutions, then the hidden layers; one tensor a column.
-  #hidden(input: Tensor, train: boolean, seeds: readonly number[], weights: 'f32' | 'bf16'): Tensor[] {
+  #hidden(input: Tensor, train: boolean, seeds: readonly number[], weights: WeightType): Tensor[] {
     const image = this.spec.roundUp ? this.#hangOver(input) : input;
     let maps: Tensor[] = this.devices.map((device) => (image.device === device ? image : copyTo(image, device)));
     const owned = (t: Tensor) => t !== input;
@@ -299,7 +302,7 @@ export class ColumnNet<C extends number = number, H extends number = number, K e
     }
   }
 
-  #fullyConnected(layer: string, input: Tensor, activation: 'relu' | null, c: number, weights: 'f32' | 'bf16'): Tensor {
+  #fullyConnected(layer: string, input: Tensor, activation: 'relu' | null, c: number, weights: WeightType): Tensor {
     const weight = this.#param(layer, c, 'weight');
     return linear(
       input,

@@ -1,5 +1,5 @@
 export { type AlexNetOptions, type AlexNetSmallOptions, alexnet, alexnetSmall } from './alexnet';
-export type { ColumnNet, ForwardOptions, InferenceOptions } from './column_net';
+export type { ColumnNet, ForwardOptions, InferenceOptions, WeightType } from './column_net';
 export { mergeColumns, splitColumns } from './columns';
 export { formatRows, type LayerRow } from './describe';
 export type { Preset } from './spec';

@@ -1,5 +1,5 @@
 import type { Batch, Loader } from '../data/loader';
-import type { ColumnNet, InferenceOptions } from '../models';
+import type { ColumnNet, InferenceOptions, WeightType } from '../models';
 import { scope } from '../tensor/scope';
 import { batchImages } from './input';
 import { addSoftmax, count, emptyTally, means } from './metrics';
@@ -71,7 +71,7 @@ export async function evaluate(candidates: readonly Candidate[], options: Evalua
 }
 
 /** Queues a batch; resolves to its logits, (count · views) × classes. */
-function forward({ model, loader }: Candidate, batch: Batch, weights: 'f32' | 'bf16'): Promise<Float32Array> {
+function forward({ model, loader }: Candidate, batch: Batch, weights: WeightType): Promise<Float32Array> {
   using s = scope();
   const x = batchImages(loader, batch, model.devices[0]!);
   const logits = model.forward(x, { weights }).data();

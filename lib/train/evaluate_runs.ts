@@ -1,5 +1,6 @@
 import { openDataset } from '../data';
 import { type Dataset, limitSplit, type Split } from '../data/dataset';
+import type { WeightType } from '../models';
 import { Confusion } from './confusion';
 import { type Candidate, type EvaluateOptions, type Evaluation, evaluate } from './evaluate';
 import { imageSizes, testLoader } from './input';
@@ -28,7 +29,7 @@ export interface RunsEvaluation extends Evaluation {
   readonly data: string;
   readonly split: string;
   readonly tenCrop: boolean;
-  readonly weights: 'f32' | 'bf16';
+  readonly weights: WeightType;
   readonly runs: readonly { path: string; step: number }[];
   readonly classes: readonly string[];
   readonly confusion: Confusion;

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { confusionPicture } from '../../figures/confusion';
+import type { WeightType } from '../../models';
 import type { Confusion } from '../../train/confusion';
 import { evaluateRuns, type RunsEvaluation } from '../../train/evaluate_runs';
 import { reportTest } from '../../train/report';
@@ -19,7 +20,7 @@ interface Options {
   batch?: number;
   limit?: number;
   checkpoint: 'last' | 'best';
-  weights: 'f32' | 'bf16';
+  weights: WeightType;
   json?: boolean;
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { WeightType } from '../../models';
 import { loadRun } from '../../train/load_run';
 import { type Prediction, predict } from '../../train/predict';
 import { Failures } from '../errors';
@@ -9,7 +10,7 @@ interface Options {
   top: number;
   devices?: string;
   checkpoint: 'last' | 'best';
-  weights: 'f32' | 'bf16';
+  weights: WeightType;
   json?: boolean;
 }
 
