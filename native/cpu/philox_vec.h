@@ -2,6 +2,9 @@
 // vectors go side by side, since each waits for its own products.
 #pragma once
 
+#include <cstring>
+
+#include "core/philox.h"
 #include "cpu/vec.h"
 
 #ifdef CONVTAPE_ISA
@@ -42,13 +45,25 @@ static inline VecL halves(VecL low, VecL high) {
 #endif
 }
 
+constexpr uint32_t kPhiloxM0 = 0xD2511F53u, kPhiloxM1 = 0xCD9E8D57u;
+
+// One round of a counter c0 … c3 in each lane. Only the low halves of the lanes matter, so the high ones may hold anything.
+static inline void philoxRound(VecL& c0, VecL& c1, VecL& c2, VecL& c3, VecL k0, VecL k1) {
+  const VecL p0 = multiplyLow(c0, kPhiloxM0 - VecL{}), p1 = multiplyLow(c2, kPhiloxM1 - VecL{});
+  c0 = exclusiveOr(p1 >> 32, c1, k0);
+  c2 = exclusiveOr(p0 >> 32, c3, k1);
+  c1 = p1;
+  c3 = p0;
+}
+
 class PhiloxVec {
  public:
   static constexpr int kSide = 4;
   static constexpr int kVectors = 2 * kSide;
   static constexpr int kWords = kVectors * kLanes;
+  static constexpr int kCounters = kWords / 4;
 
-  explicit PhiloxVec(uint64_t key) {
+  explicit PhiloxVec(uint64_t key) : key_(key) {
     uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
     for (int round = 0; round < 10; ++round) {
       keys_[round][0] = k0 - VecL{};
@@ -60,48 +75,57 @@ class PhiloxVec {
 
   // The kWords words of the counters from c on, in order.
   void operator()(uint64_t c, VecU (&words)[kVectors]) const {
-    // Only the low halves of the lanes matter, so the high ones may hold anything.
+    if (static_cast<uint32_t>(c) > UINT32_MAX - (kCounters - 1)) return oneByOne(c, words);
     VecL c0[kSide], c1[kSide], c2[kSide], c3[kSide];
+    // The first two rounds of counters with one c1 and zeros for c2 and c3: the first leaves all of them the same c0.
+    const VecL product = multiplyLow((c >> 32) ^ keys_[0][0], kPhiloxM0 - VecL{});
+    const VecL mixed = (product >> 32) ^ keys_[1][1];
+    const uint64_t first = uint64_t{kPhiloxM0} * static_cast<uint32_t>(c);
 #pragma GCC unroll 4
     for (int i = 0; i < kSide; ++i) {
-      c0[i] = c + static_cast<uint64_t>(i * kLanes / 2) + counting();
-      c1[i] = c0[i] >> 32;
-      c2[i] = c3[i] = VecL{};
+      const VecL p0 = first + uint64_t{kPhiloxM0} * static_cast<uint64_t>(i * kLanes / 2) + multiples();
+      const VecL p1 = multiplyLow((p0 >> 32) ^ keys_[0][1], kPhiloxM1 - VecL{});
+      c0[i] = (p1 >> 32) ^ keys_[1][0];
+      c1[i] = p1;
+      c2[i] = mixed ^ p0;
+      c3[i] = product;
     }
 #pragma GCC unroll 10
-    for (int round = 0; round < 10; ++round) {
+    for (int round = 2; round < 10; ++round) {
 #pragma GCC unroll 4
-      for (int i = 0; i < kSide; ++i) {
-        const VecL p0 = multiplyLow(c0[i], 0xD2511F53u - VecL{}), p1 = multiplyLow(c2[i], 0xCD9E8D57u - VecL{});
-        c0[i] = exclusiveOr(p1 >> 32, c1[i], keys_[round][0]);
-        c2[i] = exclusiveOr(p0 >> 32, c3[i], keys_[round][1]);
-        c1[i] = p1;
-        c3[i] = p0;
-      }
+      for (int i = 0; i < kSide; ++i) philoxRound(c0[i], c1[i], c2[i], c3[i], keys_[round][0], keys_[round][1]);
     }
 #pragma GCC unroll 4
     for (int i = 0; i < kSide; ++i) {
       const VecL a = halves(c0[i], c1[i]), b = halves(c2[i], c3[i]);
-      VecU *first = &words[2 * i], *second = first + 1;
+      VecU *lower = &words[2 * i], *upper = lower + 1;
 #if defined(__AVX512F__)
-      *first = reinterpret_cast<VecU>(__builtin_shuffle(a, b, VecL{0, 8, 1, 9, 2, 10, 3, 11}));
-      *second = reinterpret_cast<VecU>(__builtin_shuffle(a, b, VecL{4, 12, 5, 13, 6, 14, 7, 15}));
+      *lower = reinterpret_cast<VecU>(__builtin_shuffle(a, b, VecL{0, 8, 2, 10, 4, 12, 6, 14}));
+      *upper = reinterpret_cast<VecU>(__builtin_shuffle(a, b, VecL{1, 9, 3, 11, 5, 13, 7, 15}));
 #elif defined(__AVX2__)
-      *first = reinterpret_cast<VecU>(__builtin_shuffle(a, b, VecL{0, 4, 1, 5}));
-      *second = reinterpret_cast<VecU>(__builtin_shuffle(a, b, VecL{2, 6, 3, 7}));
+      *lower = reinterpret_cast<VecU>(__builtin_shuffle(a, b, VecL{0, 4, 2, 6}));
+      *upper = reinterpret_cast<VecU>(__builtin_shuffle(a, b, VecL{1, 5, 3, 7}));
 #else
-      *first = reinterpret_cast<VecU>(__builtin_shuffle(a, b, VecL{0, 2}));
-      *second = reinterpret_cast<VecU>(__builtin_shuffle(a, b, VecL{1, 3}));
+      *lower = reinterpret_cast<VecU>(__builtin_shuffle(a, b, VecL{0, 2}));
+      *upper = reinterpret_cast<VecU>(__builtin_shuffle(a, b, VecL{1, 3}));
 #endif
     }
   }
 
  private:
-  static VecL counting() {
+  // Where the low word overflows on the way.
+  __attribute__((noinline)) void oneByOne(uint64_t c, VecU (&words)[kVectors]) const {
+    Philox4 four[kCounters];
+    for (int i = 0; i < kCounters; ++i) four[i] = philox(c + static_cast<uint64_t>(i), key_);
+    memcpy(words, four, sizeof words);
+  }
+  // Of the first multiplier. The lanes have the counters in the order in which the words, by pairs, come to stand in theirs.
+  static VecL multiples() {
     VecL v{};
-    for (int i = 0; i < kLanes / 2; ++i) v[i] = static_cast<uint64_t>(i);
+    for (int i = 0; i < kLanes / 2; ++i) v[i] = uint64_t{kPhiloxM0} * static_cast<uint64_t>(i / 2 + i % 2 * (kLanes / 4));
     return v;
   }
+  uint64_t key_;
   VecL keys_[10][2];
 };
 

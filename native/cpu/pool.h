@@ -30,6 +30,9 @@ class Pool {
   // device's thread, inside Busy. fn must not throw.
   void run(int64_t tasks, TaskFn fn, void* context, int workers);
 
+  // The task that a worker takes after `task` if it is one of two; there may be none such. (See Job::rest.)
+  static int64_t following(int64_t task, int worker) { return worker == 0 ? task + 1 : task - 1; }
+
   // A device's thread is about to wait, for work or for another device: a helper may take its place meanwhile.
   void yielded();
   // What `count` such threads wait for has come; and each of them has noticed.

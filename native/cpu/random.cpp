@@ -1,21 +1,25 @@
 #include "cpu/kernels.h"
-#include "cpu/philox_block.h"
+#include "cpu/philox_vec.h"
 
 namespace convtape::cpu::CONVTAPE_ISA {
 namespace {
 
 constexpr int64_t kGrain = 1 << 12;  // counters a task: four elements each
-constexpr int kBlock = kPhiloxBlock;
+constexpr int kBlock = PhiloxVec::kCounters;
 
 // draw(words of a counter, lane by lane, to four floats); element i is the (i mod 4)th of counter ⌊i/4⌋.
 template <class Draw>
 void generate(const Random::Params& p, float* y, Draw draw) {
-  const uint64_t key = static_cast<uint64_t>(p.seed);
+  const PhiloxVec philox(static_cast<uint64_t>(p.seed));
   const int64_t count = p.count;
   parallelRanges((count + 3) / 4, kGrain, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; c += kBlock) {
-      uint32_t words[4][kBlock];
-      philoxBlock(static_cast<uint64_t>(c), key, 0, words);
+      VecU inOrder[PhiloxVec::kVectors];
+      philox(static_cast<uint64_t>(c), inOrder);
+      uint32_t flat[PhiloxVec::kWords], words[4][kBlock];
+      memcpy(flat, inOrder, sizeof flat);
+      for (int l = 0; l < kBlock; ++l)
+        for (int j = 0; j < 4; ++j) words[j][l] = flat[4 * l + j];
       float drawn[4][kBlock];
       draw(words, drawn);
       float values[kBlock * 4];

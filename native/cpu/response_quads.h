@@ -17,8 +17,9 @@ namespace convtape::cpu::CONVTAPE_ISA {
 template <bool kStream>
 class OutputRow {
  public:
-  static constexpr int64_t kPiece = 96;                   // floats between two flushes
-  static constexpr int64_t kBuffer = kPiece + 2 * kLine;  // floats
+  // Floats from buffer to buffer of several rows: with anything but a multiple of 1 KiB, all of it takes up to a third longer.
+  static constexpr int64_t kBuffer = 256;
+  static constexpr int64_t kPiece = kBuffer - 2 * kLine;  // floats between two flushes
 
   OutputRow(float* out, float* buffer) : buffer_(buffer), past_(pastLine(out)), line_(out - past_) {}
   // The row's float 0, were it still there: floats from the last flush on may be written.
@@ -70,9 +71,10 @@ class Quads {
     const int64_t floats = 2 * kTile + kOut * OutputRow<kStream>::kBuffer + rows * kRingPitch;
     return (floats * static_cast<int64_t>(sizeof(float)) + 255) / 256 * 256;
   }
-  Quads(const ResponseTiles& tiles, int64_t tile, void* memory)
+  Quads(const ResponseTiles& tiles, int64_t tile, int worker, void* memory)
       : tiles_(tiles),
         offset_(tiles.offset(tile)),
+        following_(tiles.offset(Pool::following(tile, worker)) - tiles.channels * tiles.pitch),
         pixels_(tiles.pixels(tile)),
         zeros_(static_cast<float*>(memory)),
         spare_(zeros_ + kTile),
@@ -87,9 +89,24 @@ class Quads {
   void rows(const float* x, int64_t first, const float* (&row)[kRows]) const {
     for (int64_t j = 0; j < kRows; ++j) row[j] = exists(first + j) ? place(x, first + j) : zeros_;
   }
-  // From a channel's row to that of four channels on: what to ask the memory for while these four are at work. Past the last channel it
-  // is nobody's or another's, which is no fault.
-  int64_t ahead() const { return kOut * tiles_.pitch; }
+  // What to ask the memory for, at a vector's place in four rows, while others are at work: channels `first` to first + 3, or, past the
+  // last channel, those of the tile that probably comes next. Where there is none, that is nobody's, which is no fault. They go to the
+  // second-level cache: until their turn comes, they would only be in the way in the first.
+  class Ahead {
+   public:
+    Ahead(const float* row, int64_t pitch) : row_(row), pitch_(pitch) {}
+    void operator()(int64_t v) const {
+#pragma GCC unroll 8
+      for (int j = 0; j < kOut; ++j) __builtin_prefetch(row_ + j * pitch_ + v, 0, 2);
+    }
+
+   private:
+    const float* row_;
+    int64_t pitch_;
+  };
+  Ahead ahead(const float* x, int64_t first) const {
+    return {x + (first < tiles_.channels ? offset_ : following_) + first * tiles_.pitch, tiles_.pitch};
+  }
   bool exists(int64_t c) const { return c >= 0 && c < tiles_.channels; }
 
   // body(v, lanes, out) for all vectors of pixels; what it stores to out[j] + v goes to channel first + j, or nowhere.
@@ -114,7 +131,7 @@ class Quads {
     return x + offset_ + c * tiles_.pitch;
   }
   const ResponseTiles& tiles_;
-  int64_t offset_, pixels_;
+  int64_t offset_, following_, pixels_;
   float *zeros_, *spare_, *buffers_, *ring_;
 };
 
@@ -149,14 +166,13 @@ void forwardQuads(const LocalResponseNorm::Params& p, const float* x, float* y, 
   char* memory = static_cast<char*>(context.scratch(static_cast<size_t>(workers * bytes)));
   const Vec alpha = splat(p.alpha), k = splat(p.k);
   auto task = [&](int64_t tile, int worker) {
-    const Four quads(tiles, tile, memory + worker * bytes);
+    const Four quads(tiles, tile, worker, memory + worker * bytes);
     for (int64_t c = 0; c < tiles.channels; c += Four::kOut) {
       const float* row[8];
       quads.rows(x, c - 2, row);
-      const int64_t ahead = quads.ahead();
+      const auto ahead = quads.ahead(x, c + Four::kOut + 2);
       quads.write(y, c, [&, alpha, k, beta, ahead](int64_t v, auto lanes, float* const* out) {
-#pragma GCC unroll 8
-        for (int j = 0; j < 4; ++j) __builtin_prefetch(row[4 + j] + v + ahead);
+        ahead(v);
         Vec own[6], sum[4];
         squares(row, v, lanes, own, sum);
 #pragma GCC unroll 8
@@ -180,7 +196,7 @@ void backwardQuads(const LocalResponseNorm::Params& p, const float* dy, const fl
   char* memory = static_cast<char*>(context.scratch(static_cast<size_t>(workers * bytes)));
   const Vec alpha = splat(p.alpha), k = splat(p.k), factor = splat(-2.0f * p.alpha * p.beta);
   auto task = [&](int64_t tile, int worker) {
-    const Four quads(tiles, tile, memory + worker * bytes);
+    const Four quads(tiles, tile, worker, memory + worker * bytes);
     float* const terms = quads.ring();
     float* const shares = terms + kTerms * Four::kRingPitch;
     for (int64_t j = 0; j < kTerms + kShares; ++j) std::fill_n(terms + j * Four::kRingPitch, quads.pixels(), 0.0f);
@@ -189,13 +205,10 @@ void backwardQuads(const LocalResponseNorm::Params& p, const float* dy, const fl
       quads.rows(x, c - 2, row);
       quads.rows(dy, c, given);
       const int64_t real = tiles.channels - c;  // of the four channels from c on, those that exist
-      const int64_t ahead = quads.ahead();
-      quads.write(dx, c - 2, [&, alpha, k, factor, beta, ahead, terms, shares](int64_t v, auto lanes, float* const* out) {
-#pragma GCC unroll 8
-        for (int j = 0; j < 4; ++j) {
-          __builtin_prefetch(row[4 + j] + v + ahead);
-          __builtin_prefetch(given[j] + v + ahead);
-        }
+      const auto xAhead = quads.ahead(x, c + Four::kOut + 2), dyAhead = quads.ahead(dy, c + Four::kOut);
+      quads.write(dx, c - 2, [&, alpha, k, factor, beta, xAhead, dyAhead, terms, shares](int64_t v, auto lanes, float* const* out) {
+        xAhead(v);
+        dyAhead(v);
         Vec own[6], sum[4], term[8], share[6];
         squares(row, v, lanes, own, sum);
 #pragma GCC unroll 8

@@ -82,6 +82,15 @@ describe.each(kinds)('dropout on $kind', (device) => {
       .data();
     const draws = [5, 6, 2 ** 40 + 8, 2 ** 40 + 9, 2 ** 41 + 11, 2 ** 41 + 12];
     expect(Array.from(far)).toEqual(draws.map((d) => (kept(d, seed, p) ? 1 : 0)));
+    // Where a counter's low word overflows: in the middle of what is drawn at a time, and beside it.
+    for (const before of [1, 77, 4 * 2 ** 10]) {
+      const offset = 2 ** 34 - before;
+      const n = 5000;
+      const over = await ops
+        .dropout(ones([n], { device }), { p, seed, layout: { columns: n, pitch: n, offset } })
+        .data();
+      expect(Array.from(over)).toEqual(Array.from(over, (_, i) => (kept(offset + i, seed, p) ? 1 : 0)));
+    }
   });
 
   test('keeps the share it should, independently of the neighbours', async () => {
