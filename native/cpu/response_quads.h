@@ -21,6 +21,7 @@ class OutputRow {
   static constexpr int64_t kBuffer = 256;
   static constexpr int64_t kPiece = kBuffer - 2 * kLine;  // floats between two flushes
 
+  // out: null (kStream) for a row that nobody wants
   OutputRow(float* out, float* buffer) : buffer_(buffer), past_(pastLine(out)), line_(out - past_) {}
   // The row's float 0, were it still there: floats from the last flush on may be written.
   float* start() const { return kStream ? buffer_ + past_ - from_ : line_ + past_; }
@@ -29,6 +30,10 @@ class OutputRow {
     if (!kStream) return;
     const int64_t whole = (end + past_) / kLine * kLine;
     if (whole == from_) return;
+    if (!line_) {
+      from_ = whole;
+      return;
+    }
     int64_t i = from_;
     if (i < past_) {
       put(past_, kLine);
@@ -40,7 +45,7 @@ class OutputRow {
   }
   // The row ends at `end`.
   void finish(int64_t end) {
-    if (!kStream) return;
+    if (!kStream || !line_) return;
     flush(end);
     put(from_ < past_ ? past_ : from_, end + past_);
   }
@@ -113,7 +118,10 @@ class Quads {
   template <class Body>
   void write(float* y, int64_t first, Body&& body) const {
     const auto row = [&](int64_t j) {
-      return OutputRow<kStream>(exists(first + j) ? place(y, first + j) : spare_, buffers_ + j * OutputRow<kStream>::kBuffer);
+      return OutputRow<kStream>(exists(first + j) ? place(y, first + j)
+                                : kStream         ? nullptr
+                                                  : spare_,
+                                buffers_ + j * OutputRow<kStream>::kBuffer);
     };
     OutputRow<kStream> rows[kOut] = {row(0), row(1), row(2), row(3)};
     for (int64_t begin = 0; begin < pixels_; begin += OutputRow<kStream>::kPiece) {
@@ -209,12 +217,22 @@ void backwardQuads(const LocalResponseNorm::Params& p, const float* dy, const fl
       quads.write(dx, c - 2, [&, alpha, k, factor, beta, xAhead, dyAhead, terms, shares](int64_t v, auto lanes, float* const* out) {
         xAhead(v);
         dyAhead(v);
-        Vec own[6], sum[4], term[8], share[6];
-        squares(row, v, lanes, own, sum);
+        Vec own[6], sum[4], term[8]{}, share[6];
 #pragma GCC unroll 8
         for (int j = 0; j < kTerms; ++j) term[j] = lanes.load(terms + j * Four::kRingPitch + v);
 #pragma GCC unroll 8
         for (int j = 0; j < kShares; ++j) share[j] = lanes.load(shares + j * Four::kRingPitch + v);
+        const auto put = [&](int j) { lanes.store(out[j] + v, fma(own[j] * factor, sum[j], share[j])); };
+        if (real <= 0) {  // what the last two channels still want
+          sumsOfFive(term, sum);
+#pragma GCC unroll 8
+          for (int j = 0; j < kShares; ++j) {
+            own[j] = lanes.load(row[j] + v);
+            put(j);
+          }
+          return;
+        }
+        squares(row, v, lanes, own, sum);
 #pragma GCC unroll 8
         for (int j = 0; j < 4; ++j) {
           if (j >= real) {  // where k is 0, s^−beta of a window of nothing would be infinite
@@ -229,7 +247,7 @@ void backwardQuads(const LocalResponseNorm::Params& p, const float* dy, const fl
         }
         sumsOfFive(term, sum);
 #pragma GCC unroll 8
-        for (int j = 0; j < 4; ++j) lanes.store(out[j] + v, fma(own[j] * factor, sum[j], share[j]));
+        for (int j = 0; j < 4; ++j) put(j);
 #pragma GCC unroll 8
         for (int j = 0; j < kTerms; ++j) lanes.store(terms + j * Four::kRingPitch + v, term[4 + j]);
 #pragma GCC unroll 8
