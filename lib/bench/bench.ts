@@ -33,7 +33,7 @@ export class Bench {
     const budget = this.#options.budget ?? (this.quick ? 0.25 : 1.5);
     const { timing, check } = await measure(work, {
       budget,
-      sample: this.#options.sample ?? (this.quick ? 0.002 : 0.01),
+      sample: this.#options.sample ?? (this.quick ? 0.002 : 0.03),
       ...(onCpu(work.devices.map((d) => d.name)) && { probe: this.machine.probe }),
       ...(reps !== undefined && { reps }),
       ...(inject && { inject }),

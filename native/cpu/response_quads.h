@@ -67,13 +67,14 @@ template <bool kStream>
 class Quads {
  public:
   static constexpr int64_t kOut = 4;
-  static constexpr int64_t kTile = 4096;  // pixels
+  static constexpr int64_t kMost = kOut + 2;  // rows written at a time: the last two go with those before them
+  static constexpr int64_t kTile = 4096;      // pixels
   // From row to row of a ring: not the same places of the first-level cache.
   static constexpr int64_t kRingPitch = kTile + 3 * kLanes;
 
   // Scratch memory of one worker, with a ring of so many rows.
   static int64_t bytes(int64_t rows) {
-    const int64_t floats = 2 * kTile + kOut * OutputRow<kStream>::kBuffer + rows * kRingPitch;
+    const int64_t floats = 2 * kTile + kMost * OutputRow<kStream>::kBuffer + rows * kRingPitch;
     return (floats * static_cast<int64_t>(sizeof(float)) + 255) / 256 * 256;
   }
   Quads(const ResponseTiles& tiles, int64_t tile, int worker, void* memory)
@@ -84,7 +85,7 @@ class Quads {
         zeros_(static_cast<float*>(memory)),
         spare_(zeros_ + kTile),
         buffers_(spare_ + kTile),
-        ring_(buffers_ + kOut * OutputRow<kStream>::kBuffer) {
+        ring_(buffers_ + kMost * OutputRow<kStream>::kBuffer) {
     std::fill_n(zeros_, pixels_, 0.0f);
   }
   int64_t pixels() const { return pixels_; }
@@ -114,19 +115,19 @@ class Quads {
   }
   bool exists(int64_t c) const { return c >= 0 && c < tiles_.channels; }
 
-  // body(v, lanes, out) for all vectors of pixels; what it stores to out[j] + v goes to channel first + j, or nowhere.
+  // body(v, lanes, out) for all vectors of pixels; what it stores to out[j] + v goes to channel first + j, or nowhere if there is no such
+  // channel or j ≥ count.
   template <class Body>
-  void write(float* y, int64_t first, Body&& body) const {
+  void write(float* y, int64_t first, int64_t count, Body&& body) const {
     const auto row = [&](int64_t j) {
-      return OutputRow<kStream>(exists(first + j) ? place(y, first + j)
-                                : kStream         ? nullptr
-                                                  : spare_,
-                                buffers_ + j * OutputRow<kStream>::kBuffer);
+      float* const to = j < count && exists(first + j) ? place(y, first + j) : kStream ? nullptr : spare_;
+      return OutputRow<kStream>(to, buffers_ + j * OutputRow<kStream>::kBuffer);
     };
-    OutputRow<kStream> rows[kOut] = {row(0), row(1), row(2), row(3)};
+    OutputRow<kStream> rows[kMost] = {row(0), row(1), row(2), row(3), row(4), row(5)};
     for (int64_t begin = 0; begin < pixels_; begin += OutputRow<kStream>::kPiece) {
       const int64_t end = begin + OutputRow<kStream>::kPiece < pixels_ ? begin + OutputRow<kStream>::kPiece : pixels_;
-      float* const out[kOut] = {rows[0].start(), rows[1].start(), rows[2].start(), rows[3].start()};
+      float* out[kMost];
+      for (int64_t j = 0; j < kMost; ++j) out[j] = rows[j].start();
       forVectors(begin, end, [&](int64_t v, auto lanes) { body(v, lanes, out); });
       for (auto& r : rows) r.flush(end);
     }
@@ -179,7 +180,7 @@ void forwardQuads(const LocalResponseNorm::Params& p, const float* x, float* y, 
       const float* row[8];
       quads.rows(x, c - 2, row);
       const auto ahead = quads.ahead(x, c + Four::kOut + 2);
-      quads.write(y, c, [&, alpha, k, beta, ahead](int64_t v, auto lanes, float* const* out) {
+      quads.write(y, c, Four::kOut, [&, alpha, k, beta, ahead](int64_t v, auto lanes, float* const* out) {
         ahead(v);
         Vec own[6], sum[4];
         squares(row, v, lanes, own, sum);
@@ -208,31 +209,22 @@ void backwardQuads(const LocalResponseNorm::Params& p, const float* dy, const fl
     float* const terms = quads.ring();
     float* const shares = terms + kTerms * Four::kRingPitch;
     for (int64_t j = 0; j < kTerms + kShares; ++j) std::fill_n(terms + j * Four::kRingPitch, quads.pixels(), 0.0f);
-    for (int64_t c = 0; c < tiles.channels + 2; c += Four::kOut) {
+    for (int64_t c = 0; c < tiles.channels; c += Four::kOut) {
       const float *row[8], *given[4];
       quads.rows(x, c - 2, row);
       quads.rows(dy, c, given);
       const int64_t real = tiles.channels - c;  // of the four channels from c on, those that exist
+      const bool last = real <= Four::kOut;
       const auto xAhead = quads.ahead(x, c + Four::kOut + 2), dyAhead = quads.ahead(dy, c + Four::kOut);
-      quads.write(dx, c - 2, [&, alpha, k, factor, beta, xAhead, dyAhead, terms, shares](int64_t v, auto lanes, float* const* out) {
+      const auto body = [&, alpha, k, factor, beta, xAhead, dyAhead, terms, shares](int64_t v, auto lanes, float* const* out) {
         xAhead(v);
         dyAhead(v);
-        Vec own[6], sum[4], term[8]{}, share[6];
+        Vec own[6], sum[4], term[8], share[6];
+        squares(row, v, lanes, own, sum);
 #pragma GCC unroll 8
         for (int j = 0; j < kTerms; ++j) term[j] = lanes.load(terms + j * Four::kRingPitch + v);
 #pragma GCC unroll 8
         for (int j = 0; j < kShares; ++j) share[j] = lanes.load(shares + j * Four::kRingPitch + v);
-        const auto put = [&](int j) { lanes.store(out[j] + v, fma(own[j] * factor, sum[j], share[j])); };
-        if (real <= 0) {  // what the last two channels still want
-          sumsOfFive(term, sum);
-#pragma GCC unroll 8
-          for (int j = 0; j < kShares; ++j) {
-            own[j] = lanes.load(row[j] + v);
-            put(j);
-          }
-          return;
-        }
-        squares(row, v, lanes, own, sum);
 #pragma GCC unroll 8
         for (int j = 0; j < 4; ++j) {
           if (j >= real) {  // where k is 0, s^−beta of a window of nothing would be infinite
@@ -245,14 +237,22 @@ void backwardQuads(const LocalResponseNorm::Params& p, const float* dy, const fl
           share[2 + j] = d * less;
           term[4 + j] = d * own[2 + j] * power;
         }
+        const auto put = [&](int j, Vec terms) { lanes.store(out[j] + v, fma(own[j] * factor, terms, share[j])); };
         sumsOfFive(term, sum);
 #pragma GCC unroll 8
-        for (int j = 0; j < 4; ++j) put(j);
+        for (int j = 0; j < 4; ++j) put(j, sum[j]);
+        if (last) {  // the two behind: no term follows
+          const Vec both = term[6] + term[7];
+          put(4, (term[4] + term[5]) + both);
+          put(5, term[5] + both);
+          return;
+        }
 #pragma GCC unroll 8
         for (int j = 0; j < kTerms; ++j) lanes.store(terms + j * Four::kRingPitch + v, term[4 + j]);
 #pragma GCC unroll 8
         for (int j = 0; j < kShares; ++j) lanes.store(shares + j * Four::kRingPitch + v, share[4 + j]);
-      });
+      };
+      quads.write(dx, c - 2, last ? Four::kMost : Four::kOut, body);
     }
     if (kStream) streamFence();
   };
