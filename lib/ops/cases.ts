@@ -8,7 +8,8 @@ import { empty } from '../tensor/tensor';
 /** How an input of a sample call is drawn. A bare shape means numbers in [-2, 2). */
 export type InputSpec =
   | Shape
-  | { readonly shape: Shape; readonly low: number; readonly high: number }
+  /** In [low, high), rounded to bf16 where that is the type. */
+  | { readonly shape: Shape; readonly low: number; readonly high: number; readonly dtype?: 'bf16' }
   /** Whole numbers in [0, ties): equal neighbours are certain. */
   | { readonly shape: Shape; readonly ties: number }
   /** i32 in [0, below) */
@@ -41,7 +42,8 @@ export function drawInputs(c: Case, device: Device): Record<string, AnyTensor> {
       }
       const draw =
         'ties' in s ? () => Math.floor(random() * s.ties) : () => Math.fround(s.low + (s.high - s.low) * random());
-      return [name, empty(s.shape, device).copyFrom(Float32Array.from({ length: size }, draw)) as AnyTensor];
+      const dtype = ('dtype' in s && s.dtype) || 'f32';
+      return [name, empty(s.shape, device, dtype).copyFrom(Float32Array.from({ length: size }, draw)) as AnyTensor];
     }),
   );
 }

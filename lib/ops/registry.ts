@@ -163,6 +163,17 @@ export const registry: { readonly [K in OperatorName]: Operator } = {
         run: ({ x, weight, bias }) => ops.linear(x, weight, bias),
         elements: 8,
       },
+      {
+        name: 'a row, weight in bf16',
+        inputs: { x: [37], weight: { shape: [29, 37], low: -2, high: 2, dtype: 'bf16' }, bias: [29] },
+        run: ({ x, weight, bias }) => ops.linear(x, weight, bias),
+      },
+      {
+        name: 'large, weight in bf16',
+        inputs: { x: [70, 500], weight: { shape: [410, 500], low: -2, high: 2, dtype: 'bf16' }, bias: [410] },
+        run: ({ x, weight, bias }) => ops.linear(x, weight, bias),
+        elements: 8,
+      },
     ],
   },
   ...layers,
