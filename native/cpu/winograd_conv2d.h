@@ -20,16 +20,17 @@ struct WinogradConv {
   Tiled tiled() const { return {batch, groups * maps, outHeight, outWidth}; }
 };
 
-// How it is cut: by sizes alone.
+// How it is cut, by sizes alone: for blocks of inputs that all workers transform and multiply together, or for those of one worker.
 struct WinogradPlan {
-  static constexpr int64_t kTransformed = 1 << 20;  // floats of transformed inputs at a time
+  static constexpr int64_t kTransformed = 1 << 20;  // floats of transformed inputs in a block
+  static constexpr int64_t kApart = 1 << 18;        // in a worker's own, of one group: a second-level cache holds them
   static constexpr int64_t kProducts = 80 << 10;    // of one task's products of a row of points, and of its outputs
   static constexpr int64_t kDepth = 384;            // channels at a time: a panel of weights and a tile's inputs stay in L1
 
   int64_t vectors, panels, blockPanels;  // of maps; panels of one task
   int64_t blockRows, taskRows;           // rows of tiles in a block, and in one task
 
-  WinogradPlan(const WinogradConv& c, int64_t inputVectors, int64_t linePoints)
+  WinogradPlan(const WinogradConv& c, int64_t inputVectors, int64_t linePoints, bool apart)
       : vectors(ceilDiv(c.maps, kLanes)), panels(ceilDiv(vectors, kTileVectors)) {
     const Tiled t = c.tiled();
     blockPanels = least(panels, 4);
@@ -38,11 +39,11 @@ struct WinogradPlan {
     taskRows = 1;
     for (int64_t n = 1; n <= least(t.rows(), mostTiles / t.wide()); ++n)
       if (waste(n * t.wide()) <= waste(taskRows * t.wide())) taskRows = n;
-    const int64_t perTile = linePoints * linePoints * c.groups * inputVectors * kLanes;
-    const int64_t mostRows = most(1, kTransformed / (perTile * t.wide()));
+    const int64_t perTile = linePoints * linePoints * (apart ? 1 : c.groups) * inputVectors * kLanes;
+    const int64_t mostRows = most(1, (apart ? kApart : kTransformed) / (perTile * t.wide()));
     blockRows = least(t.rows(), mostRows > taskRows ? mostRows / taskRows * taskRows : mostRows);
     taskRows = least(taskRows, blockRows);
-    while (blockPanels > 1 && c.groups * ceilDiv(blockRows, taskRows) * ceilDiv(panels, blockPanels) < kTasks) --blockPanels;
+    while (!apart && blockPanels > 1 && c.groups * ceilDiv(blockRows, taskRows) * ceilDiv(panels, blockPanels) < kTasks) --blockPanels;
   }
   // Of 1000, rows of tiles of the product that hold nothing.
   static int64_t waste(int64_t tiles) {
@@ -62,8 +63,10 @@ class WinogradConvolver {
         t_(conv.tiled()),
         in_{c_.x, c_.groups, c_.channels, c_.height, c_.width, c_.paddingHeight, c_.paddingWidth, t_, c_.fold},
         channels_(in_.foldedChannels()),
-        plan_(conv, in_.vectors(), W::kPoints) {
-    tiles_ = {nullptr, plan_.blockRows * t_.wide(), c_.groups, in_.vectors(), kTileRows};
+        plan_(conv, in_.vectors(), W::kPoints, true),
+        apart_(ceilDiv(t_.rows(), plan_.blockRows) >= 4 * Pool::instance().numThreads()) {
+    if (!apart_) plan_ = WinogradPlan(conv, in_.vectors(), W::kPoints, false);
+    tiles_ = {nullptr, plan_.blockRows * t_.wide(), apart_ ? 1 : c_.groups, in_.vectors(), kTileRows};
     taskTiles_ = plan_.taskRows * t_.wide();
     ldm_ = plan_.blockPanels * kTileVectors * kLanes;
     point_ = taskTiles_ * ldm_ + 16;
@@ -71,14 +74,15 @@ class WinogradConvolver {
 
   void run(Context& context) {
     const int workers = Pool::instance().workers();
+    if (apart_) return runApart(context, workers);
     workAlone(Pool::instance().numThreads()) ? runAlone(context, workers) : runTogether(context, workers);
   }
 
  private:
-  // With few tiles, as one image has them, each worker transforms what it multiplies into memory of its own, one group's inputs and one
-  // panel's weights at a time, rather than a part for all. What two cores write and read by turns has to go from one's caches to the
-  // other's, which takes longer than to make it twice. The same numbers; where there are maps enough to make it worth while, and tasks
-  // enough for all.
+  // What two cores write and read by turns has to go from one's caches to the other's, which takes longer than to make it twice. So with
+  // many tiles (apart_) each worker transforms the inputs that it multiplies into memory of its own; with few, as one image has them, it
+  // makes one group's inputs and one panel's weights at a time for itself, where there are maps enough to make it worth while, and tasks
+  // enough for all; and in between all share. The same numbers in each.
   bool workAlone(int threads) const {
     return plan_.blockRows >= t_.rows() && threads * 4 * kLanes <= c_.maps && c_.groups * plan_.panels >= 3 * threads;
   }
@@ -116,6 +120,34 @@ class WinogradConvolver {
     parallelForWorkers(c_.groups * plan_.panels, workers, task);
   }
 
+  void runApart(Context& context, int workers) {
+    const int64_t weights = aligned(c_.groups * pointOf(plan_.vectors) * kPoints), offsets = aligned(channels_);
+    const int64_t inputs = aligned(kPoints * tiles_.point()), own = inputs + ownFloats();
+    float* memory = static_cast<float*>(context.scratch(static_cast<size_t>(weights + offsets + workers * own) * sizeof(float)));
+    makeOffsets(memory + weights);
+    float* slices = memory + weights + offsets;
+    makeWeights(memory, workers);
+    auto task = [&](int64_t index, int worker) {
+      PointsOfTiles tiles = tiles_;
+      tiles.data = slices + worker * own;
+      float* rest = tiles.data + inputs;
+      const int64_t begin = index * plan_.blockRows, end = least(t_.rows(), begin + plan_.blockRows);
+      for (int64_t group = 0; group < c_.groups; ++group) {
+        forImages(t_, begin, end, [&](int64_t image, int64_t top, int64_t count, int64_t before) {
+          const int64_t from = image * t_.high() + top;
+          for (int64_t v = 0; v < in_.vectors(); ++v)
+            in_.transform(image, from, from + count, group * in_.vectors() + v, rest, tiles, before * t_.wide());
+        });
+        const PackedB b = weightsOf(memory, group);
+        for (int64_t row = 0; row < end - begin; row += plan_.taskRows)
+          for (int64_t from = 0; from < plan_.panels; from += plan_.blockPanels)
+            product(group, tiles, begin, row, least(plan_.taskRows, end - begin - row), b.panelBegin(from), b, from,
+                    least(plan_.panels, from + plan_.blockPanels), rest);
+      }
+    };
+    parallelForWorkers(ceilDiv(t_.rows(), plan_.blockRows), workers, task);
+  }
+
   void runTogether(Context& context, int workers) {
     const int64_t weights = aligned(c_.groups * pointOf(plan_.vectors) * kPoints), offsets = aligned(channels_);
     const int64_t inputs = aligned(kPoints * tiles_.point()), own = ownFloats();
@@ -123,17 +155,7 @@ class WinogradConvolver {
     tiles_.data = memory + weights;
     makeOffsets(memory + weights + inputs);
     float* slices = memory + weights + inputs + offsets;
-    const auto weightsOf = [&](int64_t group) {
-      return PackedB{memory + group * pointOf(plan_.vectors) * kPoints, channels_, plan_.vectors};
-    };
-
-    constexpr int64_t kChannels = 32;  // whose weights one task transforms
-    const int64_t pieces = ceilDiv(channels_, kChannels);
-    auto weigh = [&](int64_t index, int) {
-      const int64_t k = index % pieces * kChannels, v = index / pieces % plan_.vectors, group = index / pieces / plan_.vectors;
-      transformWeights(group, v, k, least(kChannels, channels_ - k), weightsOf(group), v);
-    };
-    parallelForWorkers(c_.groups * plan_.vectors * pieces, workers, weigh);
+    makeWeights(memory, workers);
     for (int64_t begin = 0; begin < t_.rows(); begin += plan_.blockRows) {
       const int64_t end = least(t_.rows(), begin + plan_.blockRows), first = begin / t_.high(), images = ceilDiv(end, t_.high()) - first;
       const int64_t vectors = in_.vectors();  // of a group
@@ -148,12 +170,26 @@ class WinogradConvolver {
       auto multiply = [&](int64_t index, int worker) {
         const int64_t row = index / columnBlocks % rowBlocks * plan_.taskRows, rows = least(plan_.taskRows, end - begin - row);
         const int64_t group = index / columnBlocks / rowBlocks, from = index % columnBlocks * plan_.blockPanels;
-        const PackedB b = weightsOf(group);
+        const PackedB b = weightsOf(memory, group);
         product(group, tiles_, begin, row, rows, b.panelBegin(from), b, from, least(plan_.panels, from + plan_.blockPanels),
                 slices + worker * own);
       };
       parallelForWorkers(c_.groups * rowBlocks * columnBlocks, workers, multiply);
     }
+  }
+
+  PackedB weightsOf(float* memory, int64_t group) const {
+    return {memory + group * pointOf(plan_.vectors) * kPoints, channels_, plan_.vectors};
+  }
+  // Of all groups.
+  void makeWeights(float* memory, int workers) const {
+    constexpr int64_t kChannels = 32;  // whose weights one task transforms
+    const int64_t pieces = ceilDiv(channels_, kChannels);
+    auto weigh = [&](int64_t index, int) {
+      const int64_t k = index % pieces * kChannels, v = index / pieces % plan_.vectors, group = index / pieces / plan_.vectors;
+      transformWeights(group, v, k, least(kChannels, channels_ - k), weightsOf(memory, group), v);
+    };
+    parallelForWorkers(c_.groups * plan_.vectors * pieces, workers, weigh);
   }
 
   // Of a worker's scratch memory, for one task's products and outputs, or the images it transforms.
@@ -276,6 +312,7 @@ class WinogradConvolver {
   TiledInputs<kTaps> in_;
   int64_t channels_;  // of a group, folded
   WinogradPlan plan_;
+  bool apart_;
   PointsOfTiles tiles_{};
   int32_t* offsets_ = nullptr;
   int64_t taskTiles_, ldm_, point_;

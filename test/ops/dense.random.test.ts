@@ -73,6 +73,12 @@ const tiled: [string, ConvSizes][] = [
   ['two images, seven panels', sizes([2, 40, 7, 8], [323, 3, 3], { padding: [1, 1] })],
   ['one image, 5×5, rows of tiles in two steps', sizes([1, 96, 15, 14], [288, 5, 5], { padding: [2, 2], groups: 2 })],
 ];
+// Many tiles: up to so many threads each transforms the inputs of its rows of tiles for itself, more of them together.
+const many: [string, ConvSizes][] = [
+  ['in groups, rows of tiles across images', sizes([9, 256, 14, 17], [64, 3, 3], { padding: [1, 1], groups: 2 })],
+  ['5×5', sizes([5, 64, 17, 18], [32, 5, 5], { padding: [2, 2] })],
+  ['11×11 at stride 4, as conv1 of AlexNet', sizes([14, 3, 83, 84], [48, 11, 11], { stride: [4, 4] })],
+];
 const convolutions: [string, ConvSizes][] = [
   ...tiled,
   ['k of 385 and 400 filters: one step and one more, three groups of panels', sizes([1, 385, 2, 3], [400, 1, 1])],
@@ -95,7 +101,7 @@ const convolutions: [string, ConvSizes][] = [
 
 for (const device of kinds)
   describe(device.kind, () => {
-    test.each(convolutions)('conv2d %s', async (_, s) => {
+    test.each(device.kind === 'cpu' ? [...convolutions, ...many] : convolutions)('conv2d %s', async (_, s) => {
       using memory = scope();
       const shapes = {
         x: [s.batch, s.channels, s.height, s.width],
@@ -166,7 +172,7 @@ for (const device of kinds)
 
     // The way can be seen from outside: by tiles, an infinity is subtracted from itself.
     if (device.kind === 'cpu')
-      test.each(tiled)('conv2d %s goes by tiles', async (_, s) => {
+      test.each([...tiled, ...many])('conv2d %s goes by tiles', async (_, s) => {
         using memory = scope();
         const options = {
           stride: [s.strideHeight, s.strideWidth],
