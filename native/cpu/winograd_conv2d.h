@@ -24,6 +24,7 @@ struct WinogradConv {
 struct WinogradPlan {
   static constexpr int64_t kTransformed = 1 << 20;  // floats of transformed inputs in a block
   static constexpr int64_t kApart = 1 << 18;        // in a worker's own, of one group: a second-level cache holds them
+  static constexpr int64_t kFewest = 64;            // tiles of a worker's block
   static constexpr int64_t kProducts = 80 << 10;    // of one task's products of a row of points, and of its outputs
   static constexpr int64_t kDepth = 384;            // channels at a time: a panel of weights and a tile's inputs stay in L1
 
@@ -40,7 +41,8 @@ struct WinogradPlan {
     for (int64_t n = 1; n <= least(t.rows(), mostTiles / t.wide()); ++n)
       if (waste(n * t.wide()) <= waste(taskRows * t.wide())) taskRows = n;
     const int64_t perTile = linePoints * linePoints * (apart ? 1 : c.groups) * inputVectors * kLanes;
-    const int64_t mostRows = most(1, (apart ? kApart : kTransformed) / (perTile * t.wide()));
+    int64_t mostRows = most(1, (apart ? kApart : kTransformed) / (perTile * t.wide()));
+    if (apart) mostRows = least(mostRows, most(ceilDiv(kFewest, t.wide()), ceilDiv(t.rows(), kTasks)));
     blockRows = least(t.rows(), mostRows > taskRows ? mostRows / taskRows * taskRows : mostRows);
     taskRows = least(taskRows, blockRows);
     while (!apart && blockPanels > 1 && c.groups * ceilDiv(blockRows, taskRows) * ceilDiv(panels, blockPanels) < kTasks) --blockPanels;
