@@ -88,7 +88,6 @@ class Quads {
         ring_(buffers_ + kMost * OutputRow<kStream>::kBuffer) {
     std::fill_n(zeros_, pixels_, 0.0f);
   }
-  int64_t pixels() const { return pixels_; }
   float* ring() const { return ring_; }
   // The rows of channels from `first` on; zeros for those that do not exist.
   template <int64_t kRows>
@@ -208,7 +207,6 @@ void backwardQuads(const LocalResponseNorm::Params& p, const float* dy, const fl
     const Four quads(tiles, tile, worker, memory + worker * bytes);
     float* const terms = quads.ring();
     float* const shares = terms + kTerms * Four::kRingPitch;
-    for (int64_t j = 0; j < kTerms + kShares; ++j) std::fill_n(terms + j * Four::kRingPitch, quads.pixels(), 0.0f);
     for (int64_t c = 0; c < tiles.channels; c += Four::kOut) {
       const float *row[8], *given[4];
       quads.rows(x, c - 2, row);
@@ -216,15 +214,17 @@ void backwardQuads(const LocalResponseNorm::Params& p, const float* dy, const fl
       const int64_t real = tiles.channels - c;  // of the four channels from c on, those that exist
       const bool last = real <= Four::kOut;
       const auto xAhead = quads.ahead(x, c + Four::kOut + 2), dyAhead = quads.ahead(dy, c + Four::kOut);
-      const auto body = [&, alpha, k, factor, beta, xAhead, dyAhead, terms, shares](int64_t v, auto lanes, float* const* out) {
+      const auto body = [&, alpha, k, factor, beta, xAhead, dyAhead, terms, shares, c](int64_t v, auto lanes, float* const* out) {
         xAhead(v);
         dyAhead(v);
-        Vec own[6], sum[4], term[8], share[6];
+        Vec own[6], sum[4], term[8]{}, share[6]{};
         squares(row, v, lanes, own, sum);
+        if (c > 0) {
 #pragma GCC unroll 8
-        for (int j = 0; j < kTerms; ++j) term[j] = lanes.load(terms + j * Four::kRingPitch + v);
+          for (int j = 0; j < kTerms; ++j) term[j] = lanes.load(terms + j * Four::kRingPitch + v);
 #pragma GCC unroll 8
-        for (int j = 0; j < kShares; ++j) share[j] = lanes.load(shares + j * Four::kRingPitch + v);
+          for (int j = 0; j < kShares; ++j) share[j] = lanes.load(shares + j * Four::kRingPitch + v);
+        }
 #pragma GCC unroll 8
         for (int j = 0; j < 4; ++j) {
           if (j >= real) {  // where k is 0, s^−beta of a window of nothing would be infinite
