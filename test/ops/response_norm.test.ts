@@ -1,4 +1,5 @@
-import { ones, ops, type Tensor, tape, tensor, zeros } from '../../lib';
+import { ones, ops, randn, scope, type Tensor, tape, tensor, zeros } from '../../lib';
+import { expectClose } from '../support/close';
 import { kinds } from '../support/devices';
 import { testLiterals } from '../support/literals';
 
@@ -38,6 +39,65 @@ describe.each(kinds)('response normalisation on $kind', (device) => {
     });
     expect(Array.from(await dx.data())).toEqual(expected.map((v) => expect.closeTo(v, 6)));
   });
+
+  // Four maps are made at a time, of windows of five; with other sizes one.
+  test.each([5, 3])('windows of %i: value and gradient by the definition, for 1 to 13 maps', async (size) => {
+    const [k, alpha, beta] = [1.3, 0.4, 0.75];
+    const half = Math.floor(size / 2);
+    for (let maps = 1; maps <= 13; maps++)
+      for (const pixels of [1, 37]) {
+        const shape = [2, maps, pixels] as const;
+        using x = randn(shape, { seed: maps, device });
+        using dy = randn(shape, { seed: 100 + maps, device });
+        using t = tape();
+        using y = ops.localResponseNorm(x, { k, alpha, beta, size });
+        const { dx } = t.gradients(y, { dx: x }, { seed: dy });
+        const [xs, ds] = [await x.data(), await dy.data()];
+        const around = (i: number, of: (j: number) => number) => {
+          const map = Math.floor(i / pixels) % maps;
+          let sum = 0;
+          for (let m = Math.max(0, map - half); m <= Math.min(maps - 1, map + half); m++)
+            sum += of(i + (m - map) * pixels);
+          return sum;
+        };
+        const divisors = Array.from(xs, (_, i) => k + alpha * around(i, (j) => xs[j]! ** 2));
+        const terms = Array.from(xs, (v, i) => ds[i]! * v * divisors[i]! ** (-beta - 1));
+        const values = Array.from(xs, (v, i) => v * divisors[i]! ** -beta);
+        const gradient = Array.from(
+          xs,
+          (v, i) => ds[i]! * divisors[i]! ** -beta - 2 * alpha * beta * v * around(i, (j) => terms[j]!),
+        );
+        // Sums of a few terms and a power: some units in the last place.
+        expectClose(await y.data(), values, 5e-7, `${maps} maps, y`);
+        expectClose(await dx.data(), gradient, 5e-7, `${maps} maps, dx`);
+      }
+  });
+
+  // Outputs that no cache holds go past the caches by way of buffers, rows cut in pieces and planes in tiles.
+  if (device.kind === 'cpu')
+    test.each([
+      [[25, 60, 54, 55], 2],
+      [[2, 7, 560, 561], 1],
+    ] as const)('%j in %i groups: the bits of image by image', async (shape, groups) => {
+      using memory = scope();
+      const options = { groups, alpha: 0.4 };
+      const both = (x: Tensor<any>, dy: Tensor<any>) => {
+        using t = tape();
+        const y = ops.localResponseNorm(x, options);
+        const { dx } = t.gradients(y, { dx: x }, { seed: dy });
+        return [y, dx] as Tensor<any>[];
+      };
+      const bits = (t: Tensor<any>) => Buffer.from(t.dataSync().buffer);
+      const x = randn(shape as any, { seed: 1 });
+      const dy = randn(shape as any, { seed: 2 });
+      const whole = both(x, dy).map(bits);
+      for (let i = 0; i < shape[0]; i++) {
+        const image = (t: Tensor<any>) => ops.slice(t, [i, 0, 0, 0], [i + 1, ...shape.slice(1)]) as Tensor<any>;
+        for (const [j, part] of both(image(x), image(dy)).map(bits).entries())
+          expect(whole[j]!.subarray(i * part.length, (i + 1) * part.length).equals(part)).toBe(true);
+      }
+      void memory;
+    });
 
   test('a NaN stays within its window', async () => {
     const values = new Float32Array(9).fill(1);
