@@ -84,7 +84,7 @@ checks() {
   devices=$(node -p "require('./dist').devices('cuda').map((d) => d.name).slice(0, 2).join(',')") || devices=
   if [ -n "$devices" ]; then
     step node dist/cli/main.js selftest --device "$devices"
-    CONVTAPE_TEST_KINDS=cuda step npx jest test/conformance test/ops/copy_to
+    CONVTAPE_TEST_KINDS=cuda step npx jest test/conformance test/ops/copy_to test/ops/response_norm
   else
     echo "FAILED: the addon finds no GPU where nvidia-smi does"
     failed+=("devices('cuda')")

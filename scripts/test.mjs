@@ -16,7 +16,7 @@ const SIM = join('scripts', 'test_sim.mjs');
 const PARTS = [
   { name: 'this machine', command: [JEST] },
   { name: 'narrower instruction sets', command: [ISAS] },
-  { name: 'simulated GPUs', command: [SIM, 'test/sim/', 'test/ops/copy_to'] },
+  { name: 'simulated GPUs', command: [SIM, 'test/sim/', 'test/ops/copy_to', 'test/ops/response_norm'] },
   { name: 'simulated GPUs, values', command: [SIM, 'test/conformance', '-t', 'values'] },
   // What the checks find, the part above has found; without them finite differences take a fraction of the time.
   {

@@ -7,7 +7,7 @@ Builds the addon with simulated GPUs into build-sim (npm run build:sim) and runs
 and of failures on sim:0 and sim:1, or the tests that the jest arguments name. Kernels alone are test/simt's matter. CONVTAPE_SIM_* choose the simulator's seed and policies (docs/simulator.md).
 `;
 
-const TESTS = ['test/sim/', 'test/conformance', 'test/ops/copy_to'];
+const TESTS = ['test/sim/', 'test/conformance', 'test/ops/copy_to', 'test/ops/response_norm'];
 
 const args = jestArguments(HELP);
 const built = run('npm', ['run', '--silent', 'build:sim']);
