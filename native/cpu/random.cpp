@@ -5,28 +5,23 @@ namespace convtape::cpu::CONVTAPE_ISA {
 namespace {
 
 constexpr int64_t kGrain = 1 << 12;  // counters a task: four elements each
-constexpr int kBlock = PhiloxVec::kCounters;
+constexpr int kWords = PhiloxVec::kWords;
 
-// draw(words of a counter, lane by lane, to four floats); element i is the (i mod 4)th of counter ⌊i/4⌋.
+// draw(kWords words, to as many floats): element i is made of word i mod 4 of counter ⌊i/4⌋, and perhaps of its neighbours.
 template <class Draw>
 void generate(const Random::Params& p, float* y, Draw draw) {
   const PhiloxVec philox(static_cast<uint64_t>(p.seed));
   const int64_t count = p.count;
   parallelRanges((count + 3) / 4, kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t c = begin; c < end; c += kBlock) {
-      VecU inOrder[PhiloxVec::kVectors];
-      philox(static_cast<uint64_t>(c), inOrder);
-      uint32_t flat[PhiloxVec::kWords], words[4][kBlock];
-      memcpy(flat, inOrder, sizeof flat);
-      for (int l = 0; l < kBlock; ++l)
-        for (int j = 0; j < 4; ++j) words[j][l] = flat[4 * l + j];
-      float drawn[4][kBlock];
-      draw(words, drawn);
-      float values[kBlock * 4];
-      for (int l = 0; l < kBlock; ++l)
-        for (int j = 0; j < 4; ++j) values[4 * l + j] = drawn[j][l];
+    for (int64_t c = begin; c < end; c += PhiloxVec::kCounters) {
+      VecU vectors[PhiloxVec::kVectors];
+      philox(static_cast<uint64_t>(c), vectors);
+      uint32_t words[kWords];
+      memcpy(words, vectors, sizeof words);
+      float values[kWords];
+      draw(words, values);
       const int64_t left = count - 4 * c;
-      __builtin_memcpy(y + 4 * c, values, static_cast<size_t>(left < kBlock * 4 ? left : kBlock * 4) * sizeof(float));
+      memcpy(y + 4 * c, values, static_cast<size_t>(left < kWords ? left : kWords) * sizeof(float));
     }
   });
 }
@@ -46,21 +41,18 @@ void run(const Random::Params& p, const Operands& o, Context&) {
   float* y = o.out[0].f32();
   const float a = p.a, b = p.b;
   if (p.distribution == Distribution::Normal) {
-    generate(p, y, [=](const uint32_t (&words)[4][kBlock], float (&to)[4][kBlock]) {
-      for (int j = 0; j < 4; j += 2)
-        for (int l = 0; l < kBlock; ++l) normalPair(words[j][l], words[j + 1][l], &to[j][l], &to[j + 1][l]);
-      for (int j = 0; j < 4; ++j)
-        for (int l = 0; l < kBlock; ++l) to[j][l] = mulAdd(b, to[j][l], a);
+    generate(p, y, [=](const uint32_t* words, float* to) {
+      for (int i = 0; i < kWords; i += 2) normalPair(words[i], words[i + 1], &to[i], &to[i + 1]);
+      for (int i = 0; i < kWords; ++i) to[i] = mulAdd(b, to[i], a);
     });
     return;
   }
   const float span = b - a, top = below(b);  // rounding may not reach b
-  generate(p, y, [=](const uint32_t (&words)[4][kBlock], float (&to)[4][kBlock]) {
-    for (int j = 0; j < 4; ++j)
-      for (int l = 0; l < kBlock; ++l) {
-        const float u = mulAdd(span, unitFloat(words[j][l]), a);
-        to[j][l] = u < top ? u : top;
-      }
+  generate(p, y, [=](const uint32_t* words, float* to) {
+    for (int i = 0; i < kWords; ++i) {
+      const float u = mulAdd(span, unitFloat(words[i]), a);
+      to[i] = u < top ? u : top;
+    }
   });
 }
 
