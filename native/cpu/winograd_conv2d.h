@@ -24,7 +24,7 @@ struct WinogradConv {
 struct WinogradPlan {
   static constexpr int64_t kTransformed = 1 << 20;  // floats of transformed inputs in a block
   static constexpr int64_t kApart = 1 << 18;        // in a worker's own, of one group: a second-level cache holds them
-  static constexpr int64_t kFewest = 64;            // tiles of a worker's block
+  static constexpr int64_t kFewest = 64;            // tiles of a worker's block, where there are as many
   static constexpr int64_t kProducts = 80 << 10;    // of one task's products of a row of points, and of its outputs
   static constexpr int64_t kDepth = 384;            // channels at a time: a panel of weights and a tile's inputs stay in L1
 
@@ -100,17 +100,14 @@ class WinogradConvolver {
     const auto made = [&](int worker) -> int64_t& { return *reinterpret_cast<int64_t*>(slices + worker * own); };
     for (int worker = 0; worker < workers; ++worker) made(worker) = -1;
     auto task = [&](int64_t index, int worker) {
-      const int64_t group = index / plan_.panels, panel = index % plan_.panels, vectors = in_.vectors();
+      const int64_t group = index / plan_.panels, panel = index % plan_.panels;
       float* mine = slices + worker * own + note;
       PointsOfTiles tiles = tiles_;
       tiles.data = mine + weights;
       float* rest = tiles.data + inputs;
       if (made(worker) != group) {
         made(worker) = group;
-        for (int64_t image = 0; image < t_.images; ++image)
-          for (int64_t v = 0; v < vectors; ++v)
-            in_.transform(image, image * t_.high(), (image + 1) * t_.high(), group * vectors + v, rest, tiles,
-                          image * t_.high() * t_.wide());
+        transformInputs(group, 0, t_.rows(), tiles, rest);
       }
       const PackedB all = {nullptr, channels_, plan_.vectors};
       const int64_t first = all.panelBegin(panel);
@@ -135,11 +132,7 @@ class WinogradConvolver {
       float* rest = tiles.data + inputs;
       const int64_t begin = index * plan_.blockRows, end = least(t_.rows(), begin + plan_.blockRows);
       for (int64_t group = 0; group < c_.groups; ++group) {
-        forImages(t_, begin, end, [&](int64_t image, int64_t top, int64_t count, int64_t before) {
-          const int64_t from = image * t_.high() + top;
-          for (int64_t v = 0; v < in_.vectors(); ++v)
-            in_.transform(image, from, from + count, group * in_.vectors() + v, rest, tiles, before * t_.wide());
-        });
+        transformInputs(group, begin, end, tiles, rest);
         const PackedB b = weightsOf(memory, group);
         for (int64_t row = 0; row < end - begin; row += plan_.taskRows)
           for (int64_t from = 0; from < plan_.panels; from += plan_.blockPanels)
@@ -180,6 +173,14 @@ class WinogradConvolver {
     }
   }
 
+  // A group's, of rows of tiles [begin, end) of all images.
+  void transformInputs(int64_t group, int64_t begin, int64_t end, const PointsOfTiles& to, float* scratch) const {
+    forImages(t_, begin, end, [&](int64_t image, int64_t top, int64_t rows, int64_t before) {
+      const int64_t from = image * t_.high() + top;
+      for (int64_t v = 0; v < in_.vectors(); ++v)
+        in_.transform(image, from, from + rows, group * in_.vectors() + v, scratch, to, before * t_.wide());
+    });
+  }
   PackedB weightsOf(float* memory, int64_t group) const {
     return {memory + group * pointOf(plan_.vectors) * kPoints, channels_, plan_.vectors};
   }
