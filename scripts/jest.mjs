@@ -7,6 +7,9 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
+/** Tests of single operators that run on every kind of device, beside the conformance tests. */
+export const ON_DEVICES = ['test/ops/copy_to', 'test/ops/response_norm'];
+
 /** jest's own program, for `node`. */
 export const JEST = join('node_modules', 'jest', 'bin', 'jest.js');
 

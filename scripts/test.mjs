@@ -1,6 +1,6 @@
 // What `npm test` runs: with arguments, jest on what they name; without, every test there is, in the parts below one after the other.
 import { join } from 'node:path';
-import { counted, JEST, jestArguments, run } from './jest.mjs';
+import { counted, JEST, jestArguments, ON_DEVICES, run } from './jest.mjs';
 
 const HELP = `usage: npm test [-- jest arguments]
 
@@ -16,7 +16,7 @@ const SIM = join('scripts', 'test_sim.mjs');
 const PARTS = [
   { name: 'this machine', command: [JEST] },
   { name: 'narrower instruction sets', command: [ISAS] },
-  { name: 'simulated GPUs', command: [SIM, 'test/sim/', 'test/ops/copy_to', 'test/ops/response_norm'] },
+  { name: 'simulated GPUs', command: [SIM, 'test/sim/', ...ON_DEVICES] },
   { name: 'simulated GPUs, values', command: [SIM, 'test/conformance', '-t', 'values'] },
   // What the checks find, the part above has found; without them finite differences take a fraction of the time.
   {

@@ -1,5 +1,5 @@
 // The tests that run on devices, with the CUDA kernels on simulated GPUs.
-import { jest, jestArguments, run } from './jest.mjs';
+import { jest, jestArguments, ON_DEVICES, run } from './jest.mjs';
 
 const HELP = `usage: npm run test:sim [-- jest arguments]
 
@@ -7,7 +7,7 @@ Builds the addon with simulated GPUs into build-sim (npm run build:sim) and runs
 and of failures on sim:0 and sim:1, or the tests that the jest arguments name. Kernels alone are test/simt's matter. CONVTAPE_SIM_* choose the simulator's seed and policies (docs/simulator.md).
 `;
 
-const TESTS = ['test/sim/', 'test/conformance', 'test/ops/copy_to', 'test/ops/response_norm'];
+const TESTS = ['test/sim/', 'test/conformance', ...ON_DEVICES];
 
 const args = jestArguments(HELP);
 const built = run('npm', ['run', '--silent', 'build:sim']);
