@@ -29,7 +29,7 @@ export function layersChart(result: BenchResult): object | null {
     encoding: {
       x: { field: 'layer', type: 'nominal', sort: null, title: null, axis: { labelAngle: 0 } },
       xOffset: { field: 'pass', sort: ['forward', 'gradInput', 'gradWeight'] },
-      y: { field: 'percent', type: 'quantitative', title: '% of the FMA peak', scale: { domainMin: 0 } },
+      y: { field: 'percent', type: 'quantitative', title: '% of the FMA peak' },
       color: {
         field: 'pass',
         sort: ['forward', 'gradInput', 'gradWeight'],
